@@ -1,1 +1,37 @@
-//! Placeholder.
+//! The core of detoxlm: what a backend or plugin implements and what a pipeline is composed of.
+//!
+//! No machine-learning framework is in here. Backends implement [`Generator`], [`ToxicityScorer`],
+//! [`Trainer`] or, for a local model, [`causal_lm::CausalLm`] and [`training::TrainBackend`], over
+//! which decoding and the training loop are written once.
+
+pub mod causal_lm;
+pub mod evaluation;
+pub mod files;
+pub mod training;
+
+mod attribute;
+mod error;
+mod generation;
+mod info;
+mod model_directory;
+mod observer;
+mod pipeline;
+mod registry;
+mod scoring;
+
+pub use attribute::Attribute;
+pub use error::{Error, ErrorKind, Result};
+pub use evaluation::{Evaluation, Evaluator, Subject};
+pub use generation::{
+    FinishReason, Generation, GenerationRequest, Generator, GeneratorCapabilities, Sampling,
+};
+pub use info::{Digest, DigestBuilder, Info};
+pub use model_directory::ModelDirectory;
+pub use observer::{Event, Observer, Silent};
+pub use pipeline::Stage;
+pub use registry::{Framework, ModelLoader, Registry, ScorerFactory};
+pub use scoring::{
+    Decision, Filter, Sample, ScorerCapabilities, Scores, ToxicityScorer, Unscored, Verdict,
+    filter_fn, scorer_fn,
+};
+pub use training::Trainer;

@@ -1,0 +1,113 @@
+use std::collections::BTreeMap;
+use std::fmt::Debug;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+
+use crate::causal_lm::Likelihood;
+use crate::{Generator, Info, Observer, Result};
+
+/// A model under evaluation: what writes, and what tells how likely a text is.
+#[derive(Clone, Debug)]
+pub struct Subject {
+    /// A name for tables, such as `base` or `detoxified`.
+    pub name: String,
+    /// Continues prompts.
+    pub generator: Arc<dyn Generator>,
+    /// Rates texts; `None` for a server that gives no log-probabilities.
+    pub likelihood: Option<Arc<dyn Likelihood>>,
+}
+
+/// Where an evaluator works and whom it tells.
+#[derive(Clone, Debug)]
+pub struct EvaluationContext {
+    /// A directory of this evaluation alone, for generations and scores. What is there and complete
+    /// is used, not made again.
+    pub directory: PathBuf,
+    /// Hears about progress.
+    pub observer: Arc<dyn Observer>,
+}
+
+/// An interval around a value.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Interval {
+    /// Lower end.
+    pub low: f64,
+    /// Upper end.
+    pub high: f64,
+    /// The share of resamples within, such as 0.95.
+    pub level: f64,
+}
+
+/// One number.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Measurement {
+    /// What was measured, such as `expected_maximum_toxicity`.
+    pub name: String,
+    /// On which part of the data, such as `toxic`; `all` when on everything.
+    pub slice: String,
+    /// The value; `None` when nothing was there to measure. Missing is never 0.
+    pub value: Option<f64>,
+    /// The bootstrap interval, if one was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub interval: Option<Interval>,
+    /// How many items the value is a mean of (prompts, tokens, documents).
+    pub n: u64,
+    /// What was counted by `n`.
+    pub unit: String,
+}
+
+/// What numbers are made of: everything without which they cannot be compared with others.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Provenance {
+    /// The evaluator.
+    pub evaluator: Info,
+    /// The model.
+    pub model: Info,
+    /// The judge, where there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scorer: Option<Info>,
+    /// The digest of the prompts or texts.
+    pub data: Info,
+    /// All settings: sampling, seed, threshold, policy for missing scores.
+    pub settings: BTreeMap<String, serde_json::Value>,
+}
+
+/// The result of one evaluator on one subject.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Evaluation {
+    /// The subject's name.
+    pub subject: String,
+    /// The numbers.
+    pub measurements: Vec<Measurement>,
+    /// What they are made of; it holds for every one of them.
+    pub provenance: Provenance,
+}
+
+impl Evaluation {
+    /// The measurement of this name and slice.
+    #[must_use]
+    pub fn get(&self, name: &str, slice: &str) -> Option<&Measurement> {
+        self.measurements.iter().find(|m| m.name == name && m.slice == slice)
+    }
+}
+
+/// Measures a model.
+///
+/// # Contract
+/// - The same subject, data and settings give the same measurements.
+/// - Every number's provenance is complete: another evaluation with an equal provenance may be
+///   compared with it, and one with another may not.
+/// - What cannot be measured is a measurement without a value, never a 0.
+/// - Work done is kept in the context's directory, so that an interrupted evaluation goes on.
+/// - A subject that lacks what is needed (likelihood) is [`ErrorKind::Unsupported`](crate::ErrorKind).
+#[async_trait]
+pub trait Evaluator: Debug + Send + Sync + 'static {
+    /// Who this evaluator is; the digest covers data and settings.
+    fn info(&self) -> &Info;
+
+    /// Measures `subject`.
+    async fn evaluate(&self, subject: &Subject, context: &EvaluationContext) -> Result<Evaluation>;
+}

@@ -1,0 +1,178 @@
+//! Files that are whole or not there: write beside, make durable, rename.
+
+use std::fs::{self, File};
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use crate::{Error, Result};
+
+const COMPONENT: &str = "files";
+/// What is being written. A name that starts like this was left by an interruption and means nothing.
+const PARTIAL: &str = ".partial-";
+
+/// A file that appears under its name when it is committed, and not before.
+#[derive(Debug)]
+pub struct AtomicFile {
+    target: PathBuf,
+    partial: PathBuf,
+    writer: Option<BufWriter<File>>,
+}
+
+impl AtomicFile {
+    /// Begins a file that will be `target`, in an existing or new directory.
+    ///
+    /// # Errors
+    /// When the directory or the file beside it cannot be made.
+    pub fn create(target: impl AsRef<Path>) -> Result<Self> {
+        let target = target.as_ref();
+        let partial = partial_of(target);
+        if let Some(parent) = target.parent() {
+            create_directory(parent)?;
+        }
+        let file = File::create(&partial)
+            .map_err(|e| Error::io(COMPONENT, "begin a file", &partial, e))?;
+        let writer = Some(BufWriter::with_capacity(1 << 16, file));
+        Ok(Self { target: target.to_path_buf(), partial, writer })
+    }
+
+    /// Makes the content durable and gives it its name.
+    ///
+    /// # Errors
+    /// When it cannot be written out; the target is then as it was.
+    pub fn commit(mut self) -> Result<()> {
+        if let Some(writer) = self.writer.take() {
+            let failed = |e| Error::io(COMPONENT, "write", &self.target, e);
+            let file = writer.into_inner().map_err(|e| failed(e.into_error()))?;
+            file.sync_all().map_err(failed)?;
+            fs::rename(&self.partial, &self.target).map_err(failed)?;
+            sync_parent(&self.target)?;
+        }
+        Ok(())
+    }
+}
+
+impl Write for AtomicFile {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.writer.as_mut().map_or(Ok(0), |writer| writer.write(bytes))
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.writer.as_mut().map_or(Ok(()), Write::flush)
+    }
+}
+
+impl Drop for AtomicFile {
+    fn drop(&mut self) {
+        if let Some(writer) = self.writer.take() {
+            // `into_parts` forgets what is buffered instead of flushing it into a file to be removed.
+            drop(writer.into_parts());
+            let _ = fs::remove_file(&self.partial);
+        }
+    }
+}
+
+/// Writes a whole file at once, atomically.
+///
+/// # Errors
+/// When it cannot be written; the target is then as it was.
+pub fn write_atomically(target: impl AsRef<Path>, content: impl AsRef<[u8]>) -> Result<()> {
+    let target = target.as_ref();
+    let mut file = AtomicFile::create(target)?;
+    file.write_all(content.as_ref()).map_err(|e| Error::io(COMPONENT, "write", target, e))?;
+    file.commit()
+}
+
+/// Builds a directory beside its final place with `fill`, makes it durable and renames it, so that
+/// it is whole or not there. What is left of an earlier attempt is removed first.
+///
+/// # Errors
+/// When `fill` fails, or the directory cannot be written or renamed.
+pub fn create_directory_atomically(
+    target: impl AsRef<Path>,
+    fill: impl FnOnce(&Path) -> Result<()>,
+) -> Result<()> {
+    let target = target.as_ref();
+    let partial = partial_of(target);
+    let failed = |e| Error::io(COMPONENT, "write a directory", target, e);
+    if partial.exists() {
+        fs::remove_dir_all(&partial).map_err(failed)?;
+    }
+    create_directory(&partial)?;
+    let filled = fill(&partial).and_then(|()| sync_tree(&partial).map_err(failed));
+    if let Err(error) = filled {
+        let _ = fs::remove_dir_all(&partial);
+        return Err(error);
+    }
+    fs::rename(&partial, target).map_err(failed)?;
+    sync_parent(target)
+}
+
+/// Makes a directory and its parents.
+///
+/// # Errors
+/// When it cannot be made.
+pub fn create_directory(path: impl AsRef<Path>) -> Result<()> {
+    let path = path.as_ref();
+    fs::create_dir_all(path).map_err(|e| Error::io(COMPONENT, "make a directory", path, e))
+}
+
+fn partial_of(target: &Path) -> PathBuf {
+    let name = target.file_name().unwrap_or_default().to_string_lossy();
+    target.with_file_name(format!("{PARTIAL}{name}"))
+}
+
+fn sync_tree(directory: &Path) -> std::io::Result<()> {
+    for entry in fs::read_dir(directory)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            sync_tree(&path)?;
+        } else {
+            File::open(&path)?.sync_all()?;
+        }
+    }
+    File::open(directory)?.sync_all()
+}
+
+/// A rename is durable only once its directory is.
+fn sync_parent(path: &Path) -> Result<()> {
+    let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) else {
+        return Ok(());
+    };
+    File::open(parent)
+        .and_then(|directory| directory.sync_all())
+        .map_err(|e| Error::io(COMPONENT, "write", path, e))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_abandoned_file_leaves_the_old_one_and_no_trace() {
+        let directory = tempfile::tempdir().unwrap();
+        let target = directory.path().join("a.json");
+        write_atomically(&target, "old").unwrap();
+        let mut file = AtomicFile::create(&target).unwrap();
+        file.write_all(b"new").unwrap();
+        drop(file);
+        assert_eq!(fs::read_to_string(&target).unwrap(), "old");
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
+        write_atomically(&target, "new").unwrap();
+        assert_eq!(fs::read_to_string(&target).unwrap(), "new");
+    }
+
+    #[test]
+    fn a_directory_is_whole_or_absent() {
+        let root = tempfile::tempdir().unwrap();
+        let target = root.path().join("model");
+        let failed = create_directory_atomically(&target, |partial| {
+            write_atomically(partial.join("half"), "1")?;
+            Err(Error::new(crate::ErrorKind::Internal, "test", "fill", "stopped"))
+        });
+        assert!(failed.is_err());
+        assert_eq!(fs::read_dir(root.path()).unwrap().count(), 0);
+        create_directory_atomically(&target, |partial| write_atomically(partial.join("all"), "2"))
+            .unwrap();
+        assert_eq!(fs::read_to_string(target.join("all")).unwrap(), "2");
+    }
+}

@@ -1,0 +1,9 @@
+//! Prompts in, continuations out.
+
+mod generator;
+mod sampling;
+
+pub use generator::{
+    FinishReason, Generation, GenerationRequest, Generator, GeneratorCapabilities,
+};
+pub use sampling::Sampling;

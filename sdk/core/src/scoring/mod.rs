@@ -1,0 +1,11 @@
+//! What a text is worth: samples in, verdicts out.
+
+mod closure;
+mod filter;
+mod scorer;
+mod verdict;
+
+pub use closure::{filter_fn, scorer_fn};
+pub use filter::{Decision, Filter};
+pub use scorer::{Sample, ScorerCapabilities, ToxicityScorer};
+pub use verdict::{Scores, Unscored, Verdict};
