@@ -7,19 +7,26 @@
 pub mod causal_lm;
 pub mod evaluation;
 pub mod files;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 pub mod training;
 
 mod attribute;
+mod decoding;
 mod error;
 mod generation;
 mod info;
 mod model_directory;
 mod observer;
 mod pipeline;
+mod random;
 mod registry;
 mod scoring;
+mod settings;
+mod worker;
 
 pub use attribute::Attribute;
+pub use decoding::{LocalGenerator, LocalLikelihood};
 pub use error::{Error, ErrorKind, Result};
 pub use evaluation::{Evaluation, Evaluator, Subject};
 pub use generation::{
@@ -35,3 +42,4 @@ pub use scoring::{
     filter_fn, scorer_fn,
 };
 pub use training::Trainer;
+pub use worker::{Cancellation, Worker};
