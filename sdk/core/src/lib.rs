@@ -5,6 +5,7 @@
 //! which decoding and the training loop are written once.
 
 pub mod causal_lm;
+pub mod corpus;
 pub mod evaluation;
 pub mod files;
 #[cfg(any(test, feature = "testing"))]
