@@ -17,6 +17,7 @@ mod decoding;
 mod error;
 mod generation;
 mod info;
+mod lock;
 mod model_directory;
 mod observer;
 mod pipeline;
@@ -34,6 +35,7 @@ pub use generation::{
     FinishReason, Generation, GenerationRequest, Generator, GeneratorCapabilities, Sampling,
 };
 pub use info::{Digest, DigestBuilder, Info};
+pub use lock::DirectoryLock;
 pub use model_directory::ModelDirectory;
 pub use observer::{Event, Observer, Silent};
 pub use pipeline::Stage;
