@@ -8,6 +8,7 @@ pub mod causal_lm;
 pub mod corpus;
 pub mod evaluation;
 pub mod files;
+pub mod prompts;
 pub mod selection;
 pub mod training;
 
