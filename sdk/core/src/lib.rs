@@ -8,6 +8,8 @@ pub mod causal_lm;
 pub mod corpus;
 pub mod evaluation;
 pub mod files;
+pub mod prompts;
+pub mod selection;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 pub mod training;

@@ -4,6 +4,7 @@
 //! `.zst` are compressed; `-` is standard input or output.
 
 mod compression;
+mod parts;
 mod reader;
 mod record;
 mod row;
@@ -11,6 +12,7 @@ mod scored_row;
 mod texts;
 mod writer;
 
+pub use parts::read_parts;
 pub use reader::JsonlReader;
 pub use record::{DecisionRow, Document, ScoredDocument};
 pub use row::{PromptRow, TextRow};
