@@ -4,11 +4,15 @@
 //! [`Trainer`] or, for a local model, [`causal_lm::CausalLm`] and [`training::TrainBackend`], over
 //! which decoding and the training loop are written once.
 
+// Nothing a user can cause may panic; tests, which the workspace's lints also cover, may.
+#![warn(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
+
 pub mod causal_lm;
 pub mod corpus;
 pub mod evaluation;
 pub mod files;
 pub mod prompts;
+pub mod run;
 pub mod selection;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
@@ -40,7 +44,7 @@ pub use info::{Digest, DigestBuilder, Info};
 pub use lock::DirectoryLock;
 pub use model_directory::ModelDirectory;
 pub use observer::{Event, Observer, Silent};
-pub use pipeline::Stage;
+pub use pipeline::{GenerationConfig, Pipeline, PipelineConfig, RunSummary, Stage};
 pub use registry::{Framework, ModelLoader, Registry, ScorerFactory};
 pub use scoring::{
     Decision, Filter, Sample, ScorerCapabilities, Scores, ToxicityScorer, Unscored, Verdict,

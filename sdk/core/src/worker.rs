@@ -123,6 +123,17 @@ fn panicked(panic: &(dyn std::any::Any + Send)) -> Error {
         .with_remedy("this is a bug; please report it")
 }
 
+/// Runs file access off the async workers.
+pub(crate) async fn blocking<T, F>(work: F) -> Result<T>
+where
+    T: Send + 'static,
+    F: FnOnce() -> Result<T> + Send + 'static,
+{
+    tokio::task::spawn_blocking(work).await.map_err(|e| {
+        Error::new(ErrorKind::Internal, "worker", "run", e.to_string()).with_source(e)
+    })?
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
