@@ -44,6 +44,7 @@
 mod activation;
 mod attention;
 mod buffer;
+mod exponential;
 mod kv_cache;
 mod likelihood;
 mod linear;

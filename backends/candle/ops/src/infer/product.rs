@@ -95,8 +95,9 @@ impl<W: Weight> Kernel for Product<'_, W> {
         }
 
         let blocks = rows.div_ceil(S::TILE_ROWS);
-        // A single row needs many columns for enough independent accumulators.
-        let width = LANES * if rows == 1 { MAX_VECTORS } else { S::TILE_VECTORS };
+        // The fewer rows, the more columns it takes to keep as many accumulators going.
+        let vectors = S::TILE_ROWS * S::TILE_VECTORS / rows.div_ceil(blocks);
+        let width = LANES * vectors.clamp(1, MAX_VECTORS);
         let span = if blocks == 1 { self.depth.max(1) } else { SPAN };
         let out = self.out.as_mut_ptr();
         let mut from = 0;

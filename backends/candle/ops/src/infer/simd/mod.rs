@@ -24,7 +24,7 @@ pub(crate) const LANES: usize = 16;
 pub(crate) trait Simd: Copy + Send + Sync {
     /// Sixteen `f32` lanes.
     type Vector: Copy;
-    /// Rows of the largest multiplication tile whose accumulators stay in registers.
+    /// Rows of the highest multiplication tile whose accumulators stay in registers.
     const TILE_ROWS: usize;
     /// Vectors across that tile.
     const TILE_VECTORS: usize;
