@@ -23,8 +23,6 @@ pub(crate) enum Domain {
     Decoding = 1,
     /// Order of documents in training: (epoch, round, half).
     Shuffling = 2,
-    /// Bootstrap resamples: (resample, item).
-    Bootstrap = 3,
 }
 
 /// Random numbers of one seed and purpose, addressed by three coordinates.

@@ -172,7 +172,7 @@ mod tests {
     }
 
     fn noise(seed: u64, n: u32, spread: f64) -> Vec<f32> {
-        let rng = CounterRng::new(seed, Domain::Bootstrap);
+        let rng = CounterRng::new(seed, Domain::Shuffling);
         (0..n).map(|i| ((rng.uniform(0, 0, i) - 0.5) * spread) as f32).collect()
     }
 

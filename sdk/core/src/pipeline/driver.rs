@@ -4,7 +4,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::corpus::{Document, JsonlReader, JsonlWriter, PromptRow};
-use crate::evaluation::EvaluationContext;
+use crate::evaluation::{EvaluationContext, comparison_table};
 use crate::files::write_atomically;
 use crate::pipeline::annotate::Annotation;
 use crate::pipeline::{PipelineConfig, Stage};
@@ -354,7 +354,7 @@ impl Pipeline {
         );
         if !evaluations.is_empty() {
             report.push_str("\n## Before and after\n\n");
-            //RT
+            report.push_str(&comparison_table(evaluations));
         }
         if let Some(warning) = self.judge_is_filter(evaluations) {
             report.push_str(&format!("\nNote: {warning}.\n"));
