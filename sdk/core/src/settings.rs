@@ -18,7 +18,7 @@ pub(crate) fn write_or_compare(
     settings: &impl Serialize,
 ) -> Result<()> {
     let operation = "go on with an earlier run";
-    let current = serde_json::to_value(settings).map_err(|e| {
+    let current = as_it_reads(settings).map_err(|e| {
         Error::new(ErrorKind::Internal, component, operation, e.to_string()).with_source(e)
     })?;
     let text = match std::fs::read_to_string(path) {
@@ -46,6 +46,11 @@ pub(crate) fn write_or_compare(
     )
     .with_path(path)
     .with_remedy("use the same settings, or another directory"))
+}
+
+/// A value as its text reads: `to_value` would widen an f32 of 0.9 to 0.8999999761581421.
+pub(crate) fn as_it_reads(value: &impl Serialize) -> serde_json::Result<Value> {
+    serde_json::from_str(&serde_json::to_string(value)?)
 }
 
 /// JSON for people: indented, with a final newline.
@@ -81,6 +86,11 @@ fn collect(path: &str, before: &Value, now: &Value, found: &mut Vec<String>) {
 mod tests {
     use super::*;
     use serde_json::json;
+
+    #[test]
+    fn floats_are_stated_as_they_read() {
+        assert_eq!(as_it_reads(&0.9_f32).unwrap().to_string(), "0.9");
+    }
 
     #[test]
     fn differing_keys_are_named_with_both_values() {
