@@ -302,7 +302,10 @@ impl Pipeline {
             let subject = self.load(directory, name).await?;
             for evaluator in &self.evaluators {
                 let context = EvaluationContext {
-                    directory: run.evaluation().join(name).join(&evaluator.info().name),
+                    directory: run
+                        .evaluation()
+                        .join(name)
+                        .join(evaluation_folder(evaluator.info())),
                     observer: Arc::clone(&self.observer),
                 };
                 evaluations.push(evaluator.evaluate(&subject, &context).await?);
@@ -362,6 +365,11 @@ impl Pipeline {
         let path = run.report();
         blocking(move || write_atomically(path, report)).await
     }
+}
+
+/// One folder for each evaluator: two judges share a name, but not a digest.
+fn evaluation_folder(evaluator: &Info) -> String {
+    format!("{}-{}", evaluator.name, evaluator.digest.short())
 }
 
 fn write_json(path: &Path, value: &impl Serialize) -> Result<()> {
