@@ -46,6 +46,7 @@ mod cross_entropy;
 mod embedding;
 mod floats;
 mod gradient_check;
+pub mod infer;
 mod linear;
 mod math;
 mod matmul;
