@@ -25,6 +25,40 @@ impl Digest {
         builder.finish()
     }
 
+    /// The digest of a file's content.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn of_file(path: impl AsRef<Path>) -> Result<Self> {
+        let mut builder = DigestBuilder::new();
+        builder.update_file(path.as_ref())?;
+        Ok(builder.finish())
+    }
+
+    /// The digest of the names and contents of a directory's files, hidden ones and subdirectories
+    /// left out.
+    ///
+    /// # Errors
+    /// When the directory or a file cannot be read.
+    pub fn of_directory(path: impl AsRef<Path>) -> Result<Self> {
+        let path = path.as_ref();
+        let failed = |e| Error::io("digest", "read a directory", path, e);
+        let mut names = Vec::new();
+        for entry in std::fs::read_dir(path).map_err(failed)? {
+            let entry = entry.map_err(failed)?;
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if entry.path().is_file() && !name.starts_with('.') {
+                names.push(name);
+            }
+        }
+        names.sort();
+        let mut builder = DigestBuilder::new();
+        for name in names {
+            builder.update(&name).update_file(&path.join(&name))?;
+        }
+        Ok(builder.finish())
+    }
+
     /// All 64 hexadecimal digits.
     #[must_use]
     pub fn as_str(&self) -> &str {

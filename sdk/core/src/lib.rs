@@ -4,34 +4,51 @@
 //! [`Trainer`] or, for a local model, [`causal_lm::CausalLm`] and [`training::TrainBackend`], over
 //! which decoding and the training loop are written once.
 
+// Nothing a user can cause may panic; tests, which the workspace's lints also cover, may.
+#![warn(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
+
 pub mod causal_lm;
+pub mod corpus;
 pub mod evaluation;
 pub mod files;
+pub mod prompts;
+pub mod run;
+pub mod selection;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 pub mod training;
 
 mod attribute;
+mod decoding;
 mod error;
 mod generation;
 mod info;
+mod lock;
 mod model_directory;
 mod observer;
 mod pipeline;
+mod random;
 mod registry;
 mod scoring;
+mod settings;
+mod worker;
 
 pub use attribute::Attribute;
+pub use decoding::{LocalGenerator, LocalLikelihood};
 pub use error::{Error, ErrorKind, Result};
 pub use evaluation::{Evaluation, Evaluator, Subject};
 pub use generation::{
     FinishReason, Generation, GenerationRequest, Generator, GeneratorCapabilities, Sampling,
 };
 pub use info::{Digest, DigestBuilder, Info};
+pub use lock::DirectoryLock;
 pub use model_directory::ModelDirectory;
 pub use observer::{Event, Observer, Silent};
-pub use pipeline::Stage;
+pub use pipeline::{GenerationConfig, Pipeline, PipelineConfig, RunSummary, Stage};
 pub use registry::{Framework, ModelLoader, Registry, ScorerFactory};
 pub use scoring::{
     Decision, Filter, Sample, ScorerCapabilities, Scores, ToxicityScorer, Unscored, Verdict,
     filter_fn, scorer_fn,
 };
 pub use training::Trainer;
+pub use worker::{Cancellation, Worker};

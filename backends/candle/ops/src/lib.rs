@@ -36,6 +36,9 @@
 //! # }
 //! ```
 
+// Nothing a user can cause may panic; tests, which the workspace's lints also cover, may.
+#![warn(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
+
 mod activation;
 mod add;
 mod attention;

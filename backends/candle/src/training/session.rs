@@ -141,12 +141,8 @@ impl TrainSession for FullSession {
         self.network.architecture().vocabulary
     }
 
-    fn encode(&self, text: &str) -> Result<Vec<u32>> {
-        self.tokenizer.encode(text)
-    }
-
-    fn eos(&self) -> u32 {
-        self.tokenizer.eos().first().copied().unwrap_or(self.tokenizer.bos())
+    fn tokenizer(&self) -> &dyn Tokenizer {
+        &self.tokenizer
     }
 
     fn accumulate(&mut self, batch: &TokenBatch, weight: f64) -> Result<BatchLoss> {

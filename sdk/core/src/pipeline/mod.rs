@@ -1,5 +1,12 @@
 //! The SGEAT pipeline: prompts, self-generation, annotation, selection, training, evaluation.
 
+mod annotate;
+mod config;
+mod driver;
 mod stage;
+#[cfg(test)]
+mod tests;
 
+pub use config::{GenerationConfig, PipelineConfig};
+pub use driver::{Pipeline, RunSummary};
 pub use stage::Stage;

@@ -1,11 +1,21 @@
 //! Corpus in, trained model directory out.
 
+mod checkpoint;
 mod job;
+mod local;
+mod metrics;
+mod packing;
 mod schedule;
 mod session;
+mod shuffle;
+#[cfg(test)]
+mod tests;
+mod token_store;
 mod trainer;
 
 pub use job::{Method, OptimizerConfig, TrainingConfig, TrainingJob};
+pub use local::LocalTrainer;
+pub use metrics::{StepMetrics, ValidationMetrics};
 pub use schedule::{Decay, LearningRate};
 pub use session::{BatchLoss, ParameterCounts, TokenBatch, TrainBackend, TrainSession};
 pub use trainer::{Trainer, TrainerCapabilities, TrainingOutcome};

@@ -3,6 +3,7 @@
 use std::fmt::Debug;
 use std::path::Path;
 
+use crate::causal_lm::Tokenizer;
 use crate::training::{TrainerCapabilities, TrainingJob};
 use crate::{Info, Result};
 
@@ -75,14 +76,8 @@ pub trait TrainSession: Debug {
     /// The number of logits; every token id lies below it.
     fn vocabulary(&self) -> usize;
 
-    /// Encodes a document of the corpus, without special tokens.
-    ///
-    /// # Errors
-    /// When the text cannot be encoded.
-    fn encode(&self, text: &str) -> Result<Vec<u32>>;
-
-    /// The token that joins documents.
-    fn eos(&self) -> u32;
+    /// The model's tokenizer.
+    fn tokenizer(&self) -> &dyn Tokenizer;
 
     /// Forward and backward pass; adds to the gradients. `weight` scales them, not the loss.
     ///

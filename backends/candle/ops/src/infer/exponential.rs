@@ -9,7 +9,7 @@ pub(crate) fn exp(x: f32) -> f32 {
     // Adding 1.5 * 2^23 leaves the rounded sum in the lowest bits of the significand.
     const ROUND: f32 = 12_582_912.0;
     // The high part has few enough bits for its product with an exponent to be exact.
-    const LN_2_HIGH: f32 = 0.693_359_375;
+    const LN_2_HIGH: f32 = 0.693_359_4;
     const LN_2_LOW: f32 = -2.121_944_4e-4;
     const EXPONENT_BIAS: u32 = 127;
     let x = x.clamp(-87.0, 88.0);

@@ -1,0 +1,23 @@
+//! Documents, prompts and verdicts as JSON lines, streamed in and out.
+//!
+//! Whatever a file's length, one line of it is in memory at a time. Files that end in `.gz` or
+//! `.zst` are compressed; `-` is standard input or output.
+
+mod compression;
+mod parts;
+mod reader;
+mod record;
+mod row;
+mod scored_row;
+mod texts;
+mod writer;
+
+pub use parts::read_parts;
+pub use reader::JsonlReader;
+pub use record::{DecisionRow, Document, ScoredDocument};
+pub use row::{PromptRow, TextRow};
+pub use scored_row::ScoredTextRow;
+pub use texts::{Texts, read_texts};
+pub use writer::JsonlWriter;
+
+const COMPONENT: &str = "corpus";

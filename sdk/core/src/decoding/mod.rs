@@ -1,0 +1,14 @@
+//! Decoding, written once over [`CausalLm`](crate::causal_lm::CausalLm).
+//!
+//! [`LocalGenerator`] makes a [`Generator`](crate::Generator) of any local model, [`LocalLikelihood`]
+//! a [`Likelihood`](crate::causal_lm::Likelihood).
+
+mod batch;
+mod likelihood;
+mod local;
+mod sampler;
+#[cfg(test)]
+mod tests;
+
+pub use likelihood::LocalLikelihood;
+pub use local::LocalGenerator;

@@ -1,0 +1,173 @@
+use std::path::Path;
+use std::sync::Arc;
+
+use super::COMPONENT;
+use crate::corpus::{JsonlReader, PromptRow, read_texts};
+use crate::info::DigestBuilder;
+use crate::{Attribute, Error, ErrorKind, Info, Result};
+
+/// A prompt to be continued.
+#[derive(Clone, Debug, PartialEq)]
+pub struct EvaluationPrompt {
+    /// What the model is given.
+    pub text: String,
+    /// The prompt's own TOXICITY, in [0, 1], by which results are sliced; `None` when it has none.
+    pub toxicity: Option<f32>,
+}
+
+impl From<&PromptRow> for EvaluationPrompt {
+    fn from(row: &PromptRow) -> Self {
+        Self { text: row.text().to_owned(), toxicity: row.score(&Attribute::TOXICITY) }
+    }
+}
+
+/// Prompts under a name, with the digest that goes into provenance. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct PromptSet {
+    info: Info,
+    prompts: Arc<[EvaluationPrompt]>,
+}
+
+impl PromptSet {
+    /// Prompts from anywhere.
+    ///
+    /// # Errors
+    /// When there are none.
+    pub fn new(name: impl Into<String>, prompts: Vec<EvaluationPrompt>) -> Result<Self> {
+        if prompts.is_empty() {
+            return Err(nothing("no prompts"));
+        }
+        let mut digest = DigestBuilder::new();
+        for prompt in &prompts {
+            let toxicity = prompt.toxicity.map(f32::to_le_bytes);
+            digest.update(&prompt.text).update(toxicity.as_ref().map_or(&[][..], |bytes| bytes));
+        }
+        let info = Info::new(name, format!("{} prompts", prompts.len()), digest.finish());
+        Ok(Self { info, prompts: prompts.into() })
+    }
+
+    /// Reads a JSONL file of prompts, as [`PromptRow`] does; `limit` takes the first so many.
+    ///
+    /// # Errors
+    /// When the file cannot be read, a row is malformed, or there are no prompts.
+    pub fn read(path: impl AsRef<Path>, limit: Option<usize>) -> Result<Self> {
+        let path = path.as_ref();
+        let prompts: Result<Vec<_>> = JsonlReader::<PromptRow>::open(path)?
+            .take(limit.unwrap_or(usize::MAX))
+            .map(|row| row.map(|row| (&row).into()))
+            .collect();
+        Self::new(name_of(path), prompts?).map_err(|e| e.with_path(path))
+    }
+
+    /// Name, size and digest.
+    #[must_use]
+    pub const fn info(&self) -> &Info {
+        &self.info
+    }
+
+    /// The prompts.
+    #[must_use]
+    pub fn prompts(&self) -> &[EvaluationPrompt] {
+        &self.prompts
+    }
+}
+
+/// Texts under a name, with the digest that goes into provenance. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct TextSet {
+    info: Info,
+    texts: Arc<[String]>,
+}
+
+impl TextSet {
+    /// Texts from anywhere. Empty ones are left out: there is nothing to predict in them.
+    ///
+    /// # Errors
+    /// When there are none.
+    pub fn new(name: impl Into<String>, mut texts: Vec<String>) -> Result<Self> {
+        texts.retain(|text| !text.is_empty());
+        if texts.is_empty() {
+            return Err(nothing("no text"));
+        }
+        let mut digest = DigestBuilder::new();
+        for text in &texts {
+            digest.update(text);
+        }
+        let info = Info::new(name, format!("{} documents", texts.len()), digest.finish());
+        Ok(Self { info, texts: texts.into() })
+    }
+
+    /// Reads a file of texts, as [`read_texts`] does; `limit` takes the first so many.
+    ///
+    /// # Errors
+    /// When the file cannot be read, a row is malformed, or there is no text.
+    pub fn read(path: impl AsRef<Path>, limit: Option<usize>) -> Result<Self> {
+        let path = path.as_ref();
+        let texts: Result<Vec<_>> = read_texts(path)?.take(limit.unwrap_or(usize::MAX)).collect();
+        Self::new(name_of(path), texts?).map_err(|e| e.with_path(path))
+    }
+
+    /// Name, size and digest.
+    #[must_use]
+    pub const fn info(&self) -> &Info {
+        &self.info
+    }
+
+    /// The texts.
+    #[must_use]
+    pub fn texts(&self) -> &[String] {
+        &self.texts
+    }
+}
+
+/// The file's name without its folder: where a file lies says nothing about a number.
+fn name_of(path: &Path) -> String {
+    path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
+}
+
+fn nothing(message: &'static str) -> Error {
+    Error::new(ErrorKind::Empty, COMPONENT, "read evaluation data", message)
+        .with_remedy("give at least one row")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn prompt(text: &str, toxicity: Option<f32>) -> EvaluationPrompt {
+        EvaluationPrompt { text: text.into(), toxicity }
+    }
+
+    #[test]
+    fn the_digest_is_that_of_the_content() {
+        let digest = |prompts| PromptSet::new("p", prompts).unwrap().info().digest.clone();
+        let all = [
+            digest(vec![prompt("a", None)]),
+            digest(vec![prompt("a", Some(0.0))]),
+            digest(vec![prompt("a", Some(0.5))]),
+            digest(vec![prompt("b", None)]),
+            digest(vec![prompt("a", None), prompt("", None)]),
+        ];
+        for (i, a) in all.iter().enumerate() {
+            assert!(all[i + 1..].iter().all(|b| a != b));
+        }
+        assert_eq!(all[0], digest(vec![prompt("a", None)]));
+    }
+
+    #[test]
+    fn a_limit_takes_the_first_rows_and_empty_texts_are_left_out() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("rows.jsonl");
+        let rows = r#"{"prompt":{"text":"a","toxicity":0.25}}
+{"text":""}
+{"text":"c"}
+"#;
+        std::fs::write(&path, rows).unwrap();
+        let prompts = PromptSet::read(&path, Some(2)).unwrap();
+        assert_eq!(prompts.prompts(), [prompt("a", Some(0.25)), prompt("", None)]);
+        assert_eq!(prompts.info().name, "rows.jsonl");
+        std::fs::write(&path, "{\"text\":\"\"}\n{\"text\":\"c\"}\n").unwrap();
+        assert_eq!(TextSet::read(&path, None).unwrap().texts(), ["c"]);
+        assert_eq!(TextSet::read(&path, Some(1)).unwrap_err().path(), Some(path.as_path()));
+    }
+}

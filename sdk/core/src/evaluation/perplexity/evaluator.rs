@@ -1,0 +1,231 @@
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::path::Path;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+
+use super::Likelihoods;
+use crate::causal_lm::{Likelihood, TextLikelihood};
+use crate::evaluation::background::on_own_thread;
+use crate::evaluation::work::{WorkDirectory, WorkKey, json, refuse_unless_comparable};
+use crate::evaluation::{
+    Bootstrap, COMPONENT, Evaluation, EvaluationContext, Evaluator, Measurement, Provenance,
+    TextSet,
+};
+use crate::info::DigestBuilder;
+use crate::{Error, ErrorKind, Event, Info, Observer, Result, Stage, Subject};
+
+const LIKELIHOODS: &str = "likelihoods";
+
+/// How perplexity is measured.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct PerplexitySettings {
+    /// How many documents make a unit, the grain of resume: an interrupted unit is made again.
+    pub documents_per_unit: usize,
+    /// How intervals are made.
+    pub bootstrap: Bootstrap,
+}
+
+impl Default for PerplexitySettings {
+    fn default() -> Self {
+        Self { documents_per_unit: 32, bootstrap: Bootstrap::default() }
+    }
+}
+
+impl PerplexitySettings {
+    /// Checks the ranges.
+    ///
+    /// # Errors
+    /// Names the key whose value is impossible.
+    pub fn validate(&self) -> Result<()> {
+        if self.documents_per_unit == 0 {
+            let message = "must be at least 1";
+            return Err(Error::new(
+                ErrorKind::InvalidConfig,
+                COMPONENT,
+                "set up perplexity",
+                message,
+            )
+            .with_key("documents_per_unit"));
+        }
+        self.bootstrap.validate()
+    }
+}
+
+/// Rates held-out documents by a model's probabilities, each with as much context as the model takes
+/// (`loglikelihood_rolling` of the lm-evaluation-harness).
+///
+/// The context's directory holds `provenance.json`, `likelihoods/part-NNNNN.jsonl` and
+/// `metrics.json`.
+#[derive(Clone, Debug)]
+pub struct PerplexityEvaluator {
+    info: Info,
+    texts: TextSet,
+    settings: PerplexitySettings,
+}
+
+/// A row of a part.
+#[derive(Debug, Serialize, Deserialize)]
+struct Rated {
+    /// The document's number, from 0.
+    id: u64,
+    /// Sum of its tokens' natural log-probabilities.
+    log_prob: f64,
+    tokens: usize,
+}
+
+impl PerplexityEvaluator {
+    /// Measures on `texts`.
+    ///
+    /// # Errors
+    /// When a setting is impossible.
+    pub fn new(texts: TextSet, settings: PerplexitySettings) -> Result<Self> {
+        settings.validate()?;
+        let mut digest = DigestBuilder::new();
+        digest.update(texts.info().digest.as_str()).update(json(&settings)?.to_string());
+        let info = Info::new("perplexity", env!("CARGO_PKG_VERSION"), digest.finish());
+        Ok(Self { info, texts, settings })
+    }
+
+    /// What changed from the evaluation in one directory to that in another, with paired bootstrap
+    /// intervals over documents.
+    ///
+    /// Reads both directories and resamples; call it off the async workers.
+    ///
+    /// # Errors
+    /// When the two differ in anything but the model, or one is incomplete.
+    pub fn changes(&self, base: &Path, other: &Path) -> Result<Vec<Measurement>> {
+        refuse_unless_comparable(base, other)?;
+        let read = |root| self.read(&WorkDirectory::existing(root));
+        Ok(read(base)?.changes(&read(other)?, &self.settings.bootstrap))
+    }
+
+    fn units(&self) -> usize {
+        self.texts.texts().len().div_ceil(self.settings.documents_per_unit)
+    }
+
+    /// The numbers of a unit's documents.
+    fn range(&self, unit: usize) -> Range<usize> {
+        let start = unit * self.settings.documents_per_unit;
+        start..(start + self.settings.documents_per_unit).min(self.texts.texts().len())
+    }
+
+    async fn rate_all(
+        &self,
+        likelihood: &dyn Likelihood,
+        work: &WorkDirectory,
+        observer: &Arc<dyn Observer>,
+    ) -> Result<()> {
+        let stage = Stage::Evaluate;
+        let (made, missing): (Vec<usize>, Vec<usize>) =
+            (0..self.units()).partition(|&unit| work.has(LIKELIHOODS, unit));
+        let done = made.iter().map(|&unit| self.range(unit).len() as u64).sum();
+        let total = Some(self.texts.texts().len() as u64);
+        observer.observe(&Event::StageStarted { stage, total, done, unit: "documents" });
+        for unit in missing {
+            let rows = self.rate(unit, likelihood).await?;
+            work.write(LIKELIHOODS, unit, &rows)?;
+            observer.observe(&Event::StageAdvanced { stage, count: rows.len() as u64 });
+        }
+        observer.observe(&Event::StageFinished { stage });
+        Ok(())
+    }
+
+    async fn rate(&self, unit: usize, likelihood: &dyn Likelihood) -> Result<Vec<Rated>> {
+        let range = self.range(unit);
+        let answers = likelihood.rolling(&self.texts.texts()[range.clone()]).await?;
+        let refuse = |message: String, remedy: &'static str| {
+            Error::new(ErrorKind::Incompatible, COMPONENT, "rate documents", message)
+                .with_remedy(remedy)
+        };
+        if answers.len() != range.len() {
+            let message = format!("{} did not answer every question once", likelihood.info());
+            return Err(refuse(
+                message,
+                "this is a fault of that implementation: see its trait's contract",
+            ));
+        }
+        if let Some(number) = answers.iter().position(|answer| !answer.log_prob.is_finite()) {
+            let id = range.start + number;
+            let message =
+                format!("the likelihood of document {id} is {}", answers[number].log_prob);
+            return Err(refuse(message, "the model's weights may hold values that are not finite"));
+        }
+        Ok((range.start as u64..)
+            .zip(answers)
+            .map(|(id, answer)| Rated { id, log_prob: answer.log_prob, tokens: answer.tokens })
+            .collect())
+    }
+
+    fn read(&self, work: &WorkDirectory) -> Result<Likelihoods> {
+        let mut likelihoods = Likelihoods::new();
+        for unit in 0..self.units() {
+            let range = self.range(unit);
+            let rows = work.read(LIKELIHOODS, unit, range.len(), |number, row: &Rated| {
+                row.id == (range.start + number) as u64
+            })?;
+            for (text, row) in self.texts.texts()[range].iter().zip(rows) {
+                let (log_prob, tokens) = (row.log_prob, row.tokens);
+                likelihoods.push(text, TextLikelihood { log_prob, tokens });
+            }
+        }
+        Ok(likelihoods)
+    }
+
+    fn work_key(&self, model: &Info) -> Result<WorkKey> {
+        Ok(WorkKey::from_iter([
+            ("evaluator".to_owned(), json(&"perplexity")?),
+            ("model".to_owned(), json(model)?),
+            ("data".to_owned(), json(self.texts.info())?),
+            ("documents_per_unit".to_owned(), json(&self.settings.documents_per_unit)?),
+        ]))
+    }
+
+    fn provenance(&self, model: &Info) -> Result<Provenance> {
+        let settings: BTreeMap<_, _> = match json(&self.settings)? {
+            serde_json::Value::Object(settings) => settings.into_iter().collect(),
+            _ => BTreeMap::new(),
+        };
+        Ok(Provenance {
+            evaluator: self.info.clone(),
+            model: model.clone(),
+            scorer: None,
+            data: self.texts.info().clone(),
+            settings,
+        })
+    }
+}
+
+#[async_trait]
+impl Evaluator for PerplexityEvaluator {
+    fn info(&self) -> &Info {
+        &self.info
+    }
+
+    async fn evaluate(&self, subject: &Subject, context: &EvaluationContext) -> Result<Evaluation> {
+        let Some(likelihood) = &subject.likelihood else {
+            let message = format!("`{}` gives no log-probabilities", subject.name);
+            return Err(Error::new(
+                ErrorKind::Unsupported,
+                COMPONENT,
+                "measure perplexity",
+                message,
+            )
+            .with_remedy("load the model locally, or choose a server that gives them"));
+        };
+        let provenance = self.provenance(likelihood.info())?;
+        let work = WorkDirectory::open(&context.directory, self.work_key(likelihood.info())?)?;
+        self.rate_all(&**likelihood, &work, &context.observer).await?;
+        let (evaluator, parts) = (self.clone(), work.clone());
+        let measurements = on_own_thread(move || {
+            Ok(evaluator.read(&parts)?.measurements(&evaluator.settings.bootstrap))
+        })
+        .await?;
+        let evaluation = Evaluation { subject: subject.name.clone(), measurements, provenance };
+        work.write_metrics(&evaluation)?;
+        Ok(evaluation)
+    }
+}

@@ -1,0 +1,131 @@
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use super::ToxicitySettings;
+use super::measure::Measured;
+use super::units::Units;
+use crate::evaluation::background::on_own_thread;
+use crate::evaluation::work::{WorkDirectory, WorkKey, json, refuse_unless_comparable};
+use crate::evaluation::{
+    COMPONENT, Evaluation, EvaluationContext, Evaluator, Measurement, PromptSet, Provenance,
+};
+use crate::info::DigestBuilder;
+use crate::{Attribute, Error, ErrorKind, Info, Result, Subject, ToxicityScorer};
+
+/// Lets a model continue prompts and a judge score the continuations.
+///
+/// The context's directory holds `provenance.json`, `generations/part-NNNNN.jsonl`,
+/// `scores/part-NNNNN.jsonl` and `metrics.json`. Threshold, preset, attribute and bootstrap do not
+/// change the parts: with others, the numbers are computed anew from what is there.
+#[derive(Clone, Debug)]
+pub struct ToxicityEvaluator {
+    info: Info,
+    prompts: PromptSet,
+    scorer: Arc<dyn ToxicityScorer>,
+    settings: ToxicitySettings,
+}
+
+impl ToxicityEvaluator {
+    /// Measures on `prompts`, with `scorer` as the judge.
+    ///
+    /// # Errors
+    /// When a setting is impossible, or the judge does not give the attribute.
+    pub fn new(
+        prompts: PromptSet,
+        scorer: Arc<dyn ToxicityScorer>,
+        settings: ToxicitySettings,
+    ) -> Result<Self> {
+        settings.validate()?;
+        let attributes = &scorer.capabilities().attributes;
+        if !attributes.contains(&settings.attribute) {
+            let there: Vec<_> = attributes.iter().map(Attribute::as_str).collect();
+            let message = format!("{} does not give {}", scorer.info().name, settings.attribute);
+            return Err(Error::new(
+                ErrorKind::InvalidConfig,
+                COMPONENT,
+                "set up toxicity",
+                message,
+            )
+            .with_key("attribute")
+            .with_remedy(format!("it gives {}", there.join(", "))));
+        }
+        let mut digest = DigestBuilder::new();
+        digest.update(prompts.info().digest.as_str());
+        digest.update(scorer.info().digest.as_str());
+        digest.update(json(&settings)?.to_string());
+        let info = Info::new("toxicity", env!("CARGO_PKG_VERSION"), digest.finish());
+        Ok(Self { info, prompts, scorer, settings })
+    }
+
+    /// What changed from the evaluation in one directory to that in another: the differences of EMT,
+    /// probability and mean for every slice, with paired bootstrap intervals over prompts.
+    ///
+    /// Reads both directories and resamples; call it off the async workers.
+    ///
+    /// # Errors
+    /// When the two differ in anything but the model, or one is incomplete.
+    pub fn changes(&self, base: &Path, other: &Path) -> Result<Vec<Measurement>> {
+        refuse_unless_comparable(base, other)?;
+        let measured = |root| Measured::read(&self.units(WorkDirectory::existing(root)));
+        Ok(measured(base)?.changes(&measured(other)?, &self.settings.bootstrap))
+    }
+
+    fn units(&self, work: WorkDirectory) -> Units {
+        Units { prompts: self.prompts.clone(), settings: self.settings.clone(), work }
+    }
+
+    fn work_key(&self, model: &Info) -> Result<WorkKey> {
+        let settings = &self.settings;
+        Ok(WorkKey::from_iter([
+            ("evaluator".to_owned(), json(&"toxicity")?),
+            ("model".to_owned(), json(model)?),
+            ("scorer".to_owned(), json(self.scorer.info())?),
+            ("data".to_owned(), json(self.prompts.info())?),
+            ("continuations".to_owned(), json(&settings.continuations)?),
+            ("sampling".to_owned(), json(&settings.sampling)?),
+            ("seed".to_owned(), json(&settings.seed)?),
+            ("prompts_per_unit".to_owned(), json(&settings.prompts_per_unit)?),
+        ]))
+    }
+
+    fn provenance(&self, model: &Info) -> Result<Provenance> {
+        let mut settings: BTreeMap<_, _> = match json(&self.settings)? {
+            serde_json::Value::Object(settings) => settings.into_iter().collect(),
+            _ => BTreeMap::new(),
+        };
+        let sliceable = self.prompts.prompts().iter().filter(|p| p.toxicity.is_some()).count();
+        settings.insert("prompts_with_toxicity".to_owned(), sliceable.into());
+        Ok(Provenance {
+            evaluator: self.info.clone(),
+            model: model.clone(),
+            scorer: Some(self.scorer.info().clone()),
+            data: self.prompts.info().clone(),
+            settings,
+        })
+    }
+}
+
+#[async_trait]
+impl Evaluator for ToxicityEvaluator {
+    fn info(&self) -> &Info {
+        &self.info
+    }
+
+    async fn evaluate(&self, subject: &Subject, context: &EvaluationContext) -> Result<Evaluation> {
+        let model = subject.generator.info();
+        let provenance = self.provenance(model)?;
+        let work = WorkDirectory::open(&context.directory, self.work_key(model)?)?;
+        let units = self.units(work.clone());
+        units.make_all(&*subject.generator, &*self.scorer, &context.observer).await?;
+        let measurements = on_own_thread(move || {
+            Ok(Measured::read(&units)?.measurements(&units.settings.bootstrap))
+        })
+        .await?;
+        let evaluation = Evaluation { subject: subject.name.clone(), measurements, provenance };
+        work.write_metrics(&evaluation)?;
+        Ok(evaluation)
+    }
+}

@@ -1,0 +1,196 @@
+use std::ops::Range;
+use std::sync::Arc;
+
+use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
+use serde::{Deserialize, Serialize};
+
+use super::ToxicitySettings;
+use crate::evaluation::work::WorkDirectory;
+use crate::evaluation::{COMPONENT, EvaluationPrompt, PromptSet};
+use crate::{
+    Error, ErrorKind, Event, Generation, GenerationRequest, Generator, Info, Observer, Result,
+    Sample, Stage, ToxicityScorer, Verdict,
+};
+
+const GENERATIONS: &str = "generations";
+const SCORES: &str = "scores";
+
+/// A prompt with its continuations, a row of `generations/part-NNNNN.jsonl`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Continued {
+    /// The prompt's number, from 0.
+    id: u64,
+    prompt: String,
+    pub(super) continuations: Vec<Generation>,
+}
+
+/// The verdicts on a prompt's continuations, a row of `scores/part-NNNNN.jsonl`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Judged {
+    id: u64,
+    pub(super) verdicts: Vec<Verdict>,
+}
+
+/// The prompts of an evaluation, cut into units that are kept on disk.
+#[derive(Clone, Debug)]
+pub(super) struct Units {
+    pub(super) prompts: PromptSet,
+    pub(super) settings: ToxicitySettings,
+    pub(super) work: WorkDirectory,
+}
+
+impl Units {
+    pub(super) fn count(&self) -> usize {
+        self.prompts.prompts().len().div_ceil(self.settings.prompts_per_unit)
+    }
+
+    /// The numbers of a unit's prompts.
+    fn range(&self, unit: usize) -> Range<usize> {
+        let start = unit * self.settings.prompts_per_unit;
+        start..(start + self.settings.prompts_per_unit).min(self.prompts.prompts().len())
+    }
+
+    pub(super) fn prompts(&self, unit: usize) -> &[EvaluationPrompt] {
+        &self.prompts.prompts()[self.range(unit)]
+    }
+
+    fn size(&self, unit: usize) -> u64 {
+        (self.range(unit).len() * self.settings.continuations) as u64
+    }
+
+    /// Makes every unit that is not on disk yet. While one is scored, the next is generated: the time
+    /// is that of the slower of the two, not of both.
+    pub(super) async fn make_all(
+        &self,
+        generator: &dyn Generator,
+        scorer: &dyn ToxicityScorer,
+        observer: &Arc<dyn Observer>,
+    ) -> Result<()> {
+        let stage = Stage::Evaluate;
+        let is_made =
+            |unit: &usize| self.work.has(GENERATIONS, *unit) && self.work.has(SCORES, *unit);
+        let (made, missing): (Vec<usize>, Vec<usize>) = (0..self.count()).partition(is_made);
+        let sum = |units: &[usize]| units.iter().map(|&unit| self.size(unit)).sum::<u64>();
+        let (done, left) = (sum(&made), sum(&missing));
+        let (total, unit) = (Some(done + left), "continuations");
+        observer.observe(&Event::StageStarted { stage, total, done, unit });
+        let mut generated: Option<(usize, Vec<Continued>)> = None;
+        for next in missing.into_iter().map(Some).chain([None]) {
+            let generate = async {
+                match next {
+                    Some(unit) => Ok(Some((unit, self.generate(unit, generator).await?))),
+                    None => Ok(None),
+                }
+            };
+            let score = async {
+                if let Some((unit, rows)) = generated.take() {
+                    self.score(unit, &rows, scorer).await?;
+                    observer.observe(&Event::StageAdvanced { stage, count: self.size(unit) });
+                }
+                Ok::<_, Error>(())
+            };
+            let (rows, ()) = tokio::try_join!(generate, score)?;
+            generated = rows;
+        }
+        observer.observe(&Event::StageFinished { stage });
+        Ok(())
+    }
+
+    async fn generate(&self, unit: usize, generator: &dyn Generator) -> Result<Vec<Continued>> {
+        if self.work.has(GENERATIONS, unit) {
+            return self.generated(unit);
+        }
+        let settings = &self.settings;
+        let requests: Vec<GenerationRequest> = (self.range(unit).start as u64..)
+            .zip(self.prompts(unit))
+            .map(|(id, prompt)| GenerationRequest {
+                id,
+                prompt: prompt.text.clone(),
+                samples: settings.continuations,
+                sampling: settings.sampling.clone(),
+                seed: settings.seed,
+            })
+            .collect();
+        let capabilities = generator.capabilities();
+        let concurrency = capabilities.concurrency.max(1);
+        // One call keeps a local model's rows filled; a server wants several at once.
+        let per_call = match concurrency {
+            1 => requests.len(),
+            _ => (capabilities.batch / settings.continuations).max(1),
+        };
+        let mut calls = Vec::new();
+        for chunk in requests.chunks(per_call.max(1)) {
+            calls.push(generator.generate(chunk));
+        }
+        let answers: Vec<Vec<Vec<Generation>>> =
+            stream::iter(calls).buffered(concurrency).try_collect().await?;
+        let answers: Vec<Vec<Generation>> = answers.into_iter().flatten().collect();
+        let is_whole = |list: &Vec<Generation>| list.len() == settings.continuations;
+        if answers.len() != requests.len() || !answers.iter().all(is_whole) {
+            return Err(broken("continue the prompts", generator.info()));
+        }
+        let rows: Vec<Continued> = requests
+            .into_iter()
+            .zip(answers)
+            .map(|(request, continuations)| Continued {
+                id: request.id,
+                prompt: request.prompt,
+                continuations,
+            })
+            .collect();
+        self.work.write(GENERATIONS, unit, &rows)?;
+        Ok(rows)
+    }
+
+    async fn score(
+        &self,
+        unit: usize,
+        rows: &[Continued],
+        scorer: &dyn ToxicityScorer,
+    ) -> Result<()> {
+        let samples: Vec<Sample> = rows
+            .iter()
+            .flat_map(|row| row.continuations.iter().map(move |c| (row, c)))
+            .map(|(row, c)| Sample::new(c.text.clone()).with_prompt(row.prompt.clone()))
+            .collect();
+        let capabilities = scorer.capabilities();
+        let mut calls = Vec::new();
+        for chunk in samples.chunks(capabilities.batch.max(1)) {
+            calls.push(scorer.score(chunk));
+        }
+        let verdicts: Vec<Vec<Verdict>> =
+            stream::iter(calls).buffered(capabilities.concurrency.max(1)).try_collect().await?;
+        let verdicts: Vec<Verdict> = verdicts.into_iter().flatten().collect();
+        if verdicts.len() != samples.len() {
+            return Err(broken("score the continuations", scorer.info()));
+        }
+        let judged: Vec<Judged> = rows
+            .iter()
+            .zip(verdicts.chunks(self.settings.continuations))
+            .map(|(row, verdicts)| Judged { id: row.id, verdicts: verdicts.to_vec() })
+            .collect();
+        self.work.write(SCORES, unit, &judged)
+    }
+
+    /// A unit's continuations, from disk.
+    pub(super) fn generated(&self, unit: usize) -> Result<Vec<Continued>> {
+        let (range, k) = (self.range(unit), self.settings.continuations);
+        self.work.read(GENERATIONS, unit, range.len(), |number, row: &Continued| {
+            row.id == (range.start + number) as u64 && row.continuations.len() == k
+        })
+    }
+
+    /// A unit's verdicts, from disk.
+    pub(super) fn judged(&self, unit: usize) -> Result<Vec<Judged>> {
+        let (range, k) = (self.range(unit), self.settings.continuations);
+        self.work.read(SCORES, unit, range.len(), |number, row: &Judged| {
+            row.id == (range.start + number) as u64 && row.verdicts.len() == k
+        })
+    }
+}
+
+fn broken(operation: &'static str, who: &Info) -> Error {
+    let message = format!("{who} did not answer every question once");
+    Error::new(ErrorKind::Incompatible, COMPONENT, operation, message)
+        .with_remedy("this is a fault of that implementation: see its trait's contract")
+}

@@ -1,0 +1,230 @@
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+
+use super::{COMPONENT, Evaluation};
+use crate::corpus::{JsonlReader, JsonlWriter};
+use crate::files::{create_directory, write_atomically};
+use crate::{Error, ErrorKind, Result};
+
+const PROVENANCE: &str = "provenance.json";
+
+/// Everything that the content of an evaluation's parts depends on.
+pub(super) type WorkKey = Map<String, Value>;
+
+/// The directory in which an evaluation keeps its work, in parts that are whole or not there.
+///
+/// `provenance.json` is written before anything else and says what the parts were made of. Work of
+/// another model or other settings is refused, never mixed in.
+#[derive(Clone, Debug)]
+pub(super) struct WorkDirectory {
+    root: PathBuf,
+}
+
+impl WorkDirectory {
+    /// Begins an evaluation in `root`, or goes on with the one of the same key.
+    pub(super) fn open(root: &Path, key: WorkKey) -> Result<Self> {
+        create_directory(root)?;
+        let file = root.join(PROVENANCE);
+        let key = Value::Object(key);
+        if file.is_file() {
+            refuse_if_different(root, &read_key(root)?, &key)?;
+        } else if has_files(root)? {
+            let message = "there are files, but none that says what they are made of";
+            return Err(Error::new(ErrorKind::Incompatible, COMPONENT, "begin", message)
+                .with_path(root)
+                .with_key(PROVENANCE)
+                .with_remedy("evaluate into a directory of its own"));
+        } else {
+            write_json(&file, &key)?;
+        }
+        Ok(Self { root: root.to_path_buf() })
+    }
+
+    /// A directory to read from only.
+    pub(super) fn existing(root: &Path) -> Self {
+        Self { root: root.to_path_buf() }
+    }
+
+    pub(super) fn part(&self, kind: &str, unit: usize) -> PathBuf {
+        self.root.join(kind).join(format!("part-{unit:05}.jsonl"))
+    }
+
+    pub(super) fn has(&self, kind: &str, unit: usize) -> bool {
+        self.part(kind, unit).is_file()
+    }
+
+    pub(super) fn write<T: Serialize>(&self, kind: &str, unit: usize, rows: &[T]) -> Result<()> {
+        let mut writer = JsonlWriter::create(self.part(kind, unit))?;
+        rows.iter().try_for_each(|row| writer.write(row))?;
+        writer.commit()
+    }
+
+    /// Reads a part of `expected` rows; `is_sound` tells whether a row is what its number asks for.
+    pub(super) fn read<T: DeserializeOwned>(
+        &self,
+        kind: &str,
+        unit: usize,
+        expected: usize,
+        is_sound: impl Fn(usize, &T) -> bool,
+    ) -> Result<Vec<T>> {
+        let path = self.part(kind, unit);
+        let rows: Vec<T> = JsonlReader::open(&path)?.collect::<Result<_>>()?;
+        let fault = rows.iter().enumerate().find(|&(number, row)| !is_sound(number, row));
+        if rows.len() == expected && fault.is_none() {
+            return Ok(rows);
+        }
+        let line = fault.map_or(rows.len(), |(number, _)| number) + 1;
+        let message = "it does not hold what its number asks for";
+        Err(Error::new(ErrorKind::InvalidInput, COMPONENT, "read a part", message)
+            .with_path(&path)
+            .with_line(line as u64)
+            .with_remedy("remove this file: it will be made again"))
+    }
+
+    pub(super) fn write_metrics(&self, evaluation: &Evaluation) -> Result<()> {
+        write_json(&self.root.join("metrics.json"), evaluation)
+    }
+}
+
+/// Two directories whose numbers may be compared: they differ in the model and in nothing else.
+pub(super) fn refuse_unless_comparable(base: &Path, other: &Path) -> Result<()> {
+    let without_model = |root: &Path| {
+        read_key(root).map(|mut key| {
+            if let Value::Object(fields) = &mut key {
+                fields.remove("model");
+            }
+            key
+        })
+    };
+    refuse_if_different(other, &without_model(base)?, &without_model(other)?)
+}
+
+/// A value as its text reads: `to_value` would widen an f32 of 0.9 to 0.8999999761581421.
+pub(super) fn json<T: Serialize>(value: &T) -> Result<Value> {
+    serde_json::to_string(value).and_then(|text| serde_json::from_str(&text)).map_err(|e| {
+        Error::new(ErrorKind::Internal, COMPONENT, "state the settings", e.to_string())
+            .with_source(e)
+    })
+}
+
+fn refuse_if_different(root: &Path, there: &Value, asked: &Value) -> Result<()> {
+    let mut keys = Vec::new();
+    collect_differences("", there, asked, &mut keys);
+    if keys.is_empty() {
+        return Ok(());
+    }
+    let message = format!("the directory holds work with other values of {}", keys.join(", "));
+    Err(Error::new(ErrorKind::Incompatible, COMPONENT, "go on", message)
+        .with_path(root)
+        .with_remedy("use the same settings, or another directory"))
+}
+
+/// The dotted names of the keys in which two values differ.
+fn collect_differences(name: &str, a: &Value, b: &Value, keys: &mut Vec<String>) {
+    match (a, b) {
+        (Value::Object(a), Value::Object(b)) => {
+            let missing = Value::Null;
+            let only_b = b.keys().filter(|key| !a.contains_key(*key));
+            for key in a.keys().chain(only_b) {
+                let dotted = if name.is_empty() { key.clone() } else { format!("{name}.{key}") };
+                let of = |map: &Map<String, Value>| map.get(key).unwrap_or(&missing).clone();
+                collect_differences(&dotted, &of(a), &of(b), keys);
+            }
+        }
+        _ if a != b => keys.push(name.to_owned()),
+        _ => {}
+    }
+}
+
+fn read_key(root: &Path) -> Result<Value> {
+    let path = root.join(PROVENANCE);
+    let text = fs::read_to_string(&path)
+        .map_err(|e| Error::io(COMPONENT, "read what the work is made of", &path, e))?;
+    serde_json::from_str(&text).map_err(|e| {
+        Error::new(ErrorKind::InvalidInput, COMPONENT, "read what the work is made of", "not JSON")
+            .with_path(&path)
+            .with_line(e.line() as u64)
+            .with_source(e)
+    })
+}
+
+/// Whether a directory has anything but hidden files, which an interruption or a system leaves.
+fn has_files(root: &Path) -> Result<bool> {
+    let failed = |e| Error::io(COMPONENT, "list a directory", root, e);
+    for entry in fs::read_dir(root).map_err(failed)? {
+        if !entry.map_err(failed)?.file_name().to_string_lossy().starts_with('.') {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+fn write_json<T: Serialize>(path: &Path, value: &T) -> Result<()> {
+    let mut text = serde_json::to_string_pretty(value).map_err(|e| {
+        Error::new(ErrorKind::Internal, COMPONENT, "write JSON", e.to_string())
+            .with_path(path)
+            .with_source(e)
+    })?;
+    text.push('\n');
+    write_atomically(path, text)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn key(value: Value) -> WorkKey {
+        match value {
+            Value::Object(map) => map,
+            _ => WorkKey::new(),
+        }
+    }
+
+    #[test]
+    fn other_work_is_refused_by_the_names_of_its_keys() {
+        let directory = tempfile::tempdir().unwrap();
+        let root = directory.path();
+        let first = json!({"seed": 1, "model": {"digest": "a", "name": "m"}});
+        WorkDirectory::open(root, key(first.clone())).unwrap();
+        WorkDirectory::open(root, key(first)).unwrap();
+        let other = json!({"seed": 2, "model": {"digest": "b", "name": "m"}, "extra": 1});
+        let error = WorkDirectory::open(root, key(other)).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Incompatible);
+        assert!(error.to_string().contains("model.digest, seed, extra"), "{error}");
+    }
+
+    #[test]
+    fn files_of_unknown_origin_are_refused_and_hidden_ones_are_not() {
+        let directory = tempfile::tempdir().unwrap();
+        fs::write(directory.path().join(".partial-x"), "").unwrap();
+        let open = || WorkDirectory::open(directory.path(), WorkKey::new());
+        open().unwrap();
+        fs::remove_file(directory.path().join(PROVENANCE)).unwrap();
+        fs::write(directory.path().join("mine.txt"), "").unwrap();
+        assert_eq!(open().unwrap_err().kind(), ErrorKind::Incompatible);
+    }
+
+    #[test]
+    fn a_part_with_other_rows_is_refused_with_the_line() {
+        let directory = tempfile::tempdir().unwrap();
+        let work = WorkDirectory::open(directory.path(), WorkKey::new()).unwrap();
+        work.write("rows", 3, &[0, 1, 5]).unwrap();
+        assert!(work.has("rows", 3) && !work.has("rows", 2));
+        let read = |expected| work.read::<usize>("rows", 3, expected, |number, row| number == *row);
+        assert_eq!(read(3).unwrap_err().line_number(), Some(3));
+        work.write("rows", 3, &[0, 1]).unwrap();
+        assert_eq!(read(3).unwrap_err().line_number(), Some(3));
+        assert_eq!(read(2).unwrap(), [0, 1]);
+    }
+
+    #[test]
+    fn floats_are_stated_as_they_read() {
+        assert_eq!(super::json(&0.9_f32).unwrap().to_string(), "0.9");
+    }
+}

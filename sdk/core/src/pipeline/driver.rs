@@ -1,0 +1,394 @@
+use std::path::Path;
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use crate::corpus::{Document, JsonlReader, JsonlWriter, PromptRow};
+use crate::evaluation::{EvaluationContext, comparison_table};
+use crate::files::write_atomically;
+use crate::pipeline::annotate::Annotation;
+use crate::pipeline::{PipelineConfig, Stage};
+use crate::prompts::{PromptStrategy, Prompts, augmented_prompts};
+use crate::run::{CorpusDirectory, RunDirectory};
+use crate::selection::{Candidates, SelectionSummary, select};
+use crate::training::{Trainer, TrainingJob, TrainingOutcome};
+use crate::worker::blocking;
+use crate::{
+    Digest, Error, ErrorKind, Evaluation, Evaluator, Event, Filter, Framework, Info, ModelLoader,
+    Observer, Result, Silent, Subject, ToxicityScorer,
+};
+
+const KEPT: &str = "kept.jsonl";
+const DROPPED: &str = "dropped.jsonl";
+const SUMMARY: &str = "summary.json";
+
+/// SGEAT, from a model directory to a less toxic one and the figures that say so.
+///
+/// Every stage keeps what it has done in the run directory; running the same pipeline on the same
+/// directory again goes on from there.
+#[derive(Clone, Debug)]
+pub struct Pipeline {
+    config: PipelineConfig,
+    loader: Arc<dyn ModelLoader>,
+    trainer: Arc<dyn Trainer>,
+    scorer: Arc<dyn ToxicityScorer>,
+    filters: Vec<Arc<dyn Filter>>,
+    evaluators: Vec<Arc<dyn Evaluator>>,
+    observer: Arc<dyn Observer>,
+}
+
+/// What a run came to.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RunSummary {
+    /// What was kept of the corpus.
+    pub selection: SelectionSummary,
+    /// The training.
+    pub training: TrainingOutcome,
+    /// Every evaluator's figures, of the base model and of the detoxified one.
+    pub evaluations: Vec<Evaluation>,
+}
+
+/// Everything that a run's files depend on.
+#[derive(Serialize)]
+struct Manifest<'a> {
+    detoxlm: &'static str,
+    model: Digest,
+    scorer: &'a Info,
+    filters: Vec<&'a Info>,
+    trainer: &'a Info,
+    evaluators: Vec<&'a Info>,
+    config: &'a PipelineConfig,
+    validation: Vec<Digest>,
+}
+
+impl Pipeline {
+    /// A pipeline without filters and without evaluation.
+    #[must_use]
+    pub fn new(
+        config: PipelineConfig,
+        framework: &Framework,
+        scorer: Arc<dyn ToxicityScorer>,
+    ) -> Self {
+        Self {
+            config,
+            loader: Arc::clone(&framework.loader),
+            trainer: Arc::clone(&framework.trainer),
+            scorer,
+            filters: Vec::new(),
+            evaluators: Vec::new(),
+            observer: Arc::new(Silent),
+        }
+    }
+
+    /// Adds a filter: what it drops is not trained on.
+    #[must_use]
+    pub fn with_filter(mut self, filter: Arc<dyn Filter>) -> Self {
+        self.filters.push(filter);
+        self
+    }
+
+    /// Adds a measurement, taken of the base model and of the detoxified one.
+    #[must_use]
+    pub fn with_evaluator(mut self, evaluator: Arc<dyn Evaluator>) -> Self {
+        self.evaluators.push(evaluator);
+        self
+    }
+
+    /// Tells `observer` about progress.
+    #[must_use]
+    pub fn with_observer(mut self, observer: Arc<dyn Observer>) -> Self {
+        self.observer = observer;
+        self
+    }
+
+    /// Runs, or goes on with, the pipeline on the model in `model`, in the directory `run`.
+    ///
+    /// # Errors
+    /// When the configuration is impossible, the run is of other settings or held by another
+    /// process, or a stage fails. Nothing that was done is lost: the same call goes on.
+    pub async fn run(&self, model: &Path, run: &Path) -> Result<RunSummary> {
+        self.config.validate()?;
+        if !self.trainer.capabilities().supports(&self.config.method) {
+            return Err(Error::new(
+                ErrorKind::Unsupported,
+                "pipeline",
+                "start",
+                format!("{} does not train this method", self.trainer.info().name),
+            )
+            .with_key(format!("method.name = {}", self.config.method.name())));
+        }
+        let run = self.open(model, run).await?;
+        if !run.selection().join(SUMMARY).is_file() {
+            let base = self.load(model, "base").await?;
+            self.write_corpus(&run, &base).await?;
+        }
+        let selection = self.select(&run).await?;
+        let training = self.train(model, &run).await?;
+        let evaluations = self.evaluate(model, &run).await?;
+        self.report(&run, &selection, &training, &evaluations).await?;
+        Ok(RunSummary { selection, training, evaluations })
+    }
+
+    async fn open(&self, model: &Path, run: &Path) -> Result<RunDirectory> {
+        let (model, validation) = (model.to_path_buf(), self.config.validation.clone());
+        let (model, validation) = blocking(move || {
+            let validation: Result<Vec<_>> = validation.iter().map(Digest::of_file).collect();
+            Ok((Digest::of_directory(&model)?, validation?))
+        })
+        .await?;
+        let manifest = Manifest {
+            detoxlm: env!("CARGO_PKG_VERSION"),
+            model,
+            scorer: self.scorer.info(),
+            filters: self.filters.iter().map(|filter| filter.info()).collect(),
+            trainer: self.trainer.info(),
+            evaluators: self.evaluators.iter().map(|evaluator| evaluator.info()).collect(),
+            config: &self.config,
+            validation,
+        };
+        RunDirectory::open(run, &manifest)
+    }
+
+    async fn load(&self, directory: &Path, name: &str) -> Result<Subject> {
+        let mut subject = self.loader.load(directory, Arc::clone(&self.observer)).await?;
+        name.clone_into(&mut subject.name);
+        Ok(subject)
+    }
+
+    /// Self-generation and annotation of the corpus, and before it of the pool for augmented prompts.
+    async fn write_corpus(&self, run: &RunDirectory, base: &Subject) -> Result<()> {
+        let prompts = match &self.config.prompts {
+            PromptStrategy::Augmented { documents, keep_fraction } => {
+                self.augment(run, base, *documents, *keep_fraction).await?
+            }
+            other => other.fixed_prompts()?.unwrap_or_else(Prompts::unconditional),
+        };
+        let documents = self.config.generation.documents;
+        self.annotation(run.corpus(), documents, base, Stage::Generate).run(&prompts).await
+    }
+
+    fn annotation<'a>(
+        &'a self,
+        corpus: CorpusDirectory,
+        documents: u64,
+        base: &'a Subject,
+        stage: Stage,
+    ) -> Annotation<'a> {
+        Annotation {
+            corpus,
+            documents,
+            config: &self.config.generation,
+            seed: self.config.seed,
+            generator: &*base.generator,
+            scorer: &*self.scorer,
+            filters: &self.filters,
+            observer: &*self.observer,
+            stage,
+        }
+    }
+
+    /// The augmented prompts: the model writes a pool of documents unconditionally, and the first
+    /// halves of the least toxic ones become prompts.
+    async fn augment(
+        &self,
+        run: &RunDirectory,
+        base: &Subject,
+        documents: u64,
+        keep_fraction: f64,
+    ) -> Result<Prompts> {
+        let path = run.prompts();
+        if !path.is_file() {
+            let pool = run.prompt_pool();
+            let unconditional = Prompts::unconditional();
+            self.annotation(pool.clone(), documents, base, Stage::Prompts)
+                .run(&unconditional)
+                .await?;
+            let selection = self.config.selection.clone().with_keep_fraction(keep_fraction);
+            let candidates = self.candidates(&pool, documents);
+            let path = path.clone();
+            blocking(move || {
+                let prompts = augmented_prompts(candidates, &selection)?;
+                let mut writer = JsonlWriter::create(&path)?;
+                for prompt in prompts.as_slice() {
+                    writer.write(&PromptRow::new(prompt))?;
+                }
+                writer.commit()
+            })
+            .await?;
+        }
+        blocking(move || {
+            let rows = JsonlReader::<PromptRow>::open(&path)?;
+            Prompts::new(
+                rows.map(|row| row.map(|row| row.text().to_owned())).collect::<Result<_>>()?,
+            )
+        })
+        .await
+    }
+
+    /// Begins passes over an annotated corpus.
+    fn candidates(
+        &self,
+        corpus: &CorpusDirectory,
+        documents: u64,
+    ) -> impl FnMut() -> Result<Candidates<'static>> + Send + 'static {
+        let units = documents.div_ceil(self.config.generation.unit);
+        let parts = corpus.documents();
+        let verdicts = corpus.verdicts(self.scorer.info());
+        let decisions: Vec<_> = self
+            .filters
+            .iter()
+            .map(|filter| (filter.info().name.clone(), corpus.decisions(filter.info())))
+            .collect();
+        move || {
+            let rows = Candidates::new(parts.rows::<Document>(units), verdicts.rows(units));
+            Ok(decisions.iter().fold(rows, |rows, (name, decisions)| {
+                rows.with_filter(name.clone(), decisions.rows(units))
+            }))
+        }
+    }
+
+    /// Selects from the annotated corpus, unless that is done. The summary is written last.
+    async fn select(&self, run: &RunDirectory) -> Result<SelectionSummary> {
+        let documents = self.config.generation.documents;
+        self.observer.observe(&Event::StageStarted {
+            stage: Stage::Select,
+            total: Some(documents),
+            done: 0,
+            unit: "documents",
+        });
+        let candidates = self.candidates(&run.corpus(), documents);
+        let (selection, target) = (self.config.selection.clone(), run.selection());
+        let summary = blocking(move || {
+            let summary_path = target.join(SUMMARY);
+            if summary_path.is_file() {
+                return read_json(&summary_path);
+            }
+            let mut kept = JsonlWriter::create(target.join(KEPT))?;
+            let mut dropped = JsonlWriter::create(target.join(DROPPED))?;
+            let summary = select(candidates, &selection, &mut kept, &mut dropped)?;
+            kept.commit()?;
+            dropped.commit()?;
+            write_json(&summary_path, &summary)?;
+            Ok(summary)
+        })
+        .await?;
+        self.observer.observe(&Event::StageAdvanced { stage: Stage::Select, count: documents });
+        self.observer.observe(&Event::StageFinished { stage: Stage::Select });
+        Ok(summary)
+    }
+
+    async fn train(&self, model: &Path, run: &RunDirectory) -> Result<TrainingOutcome> {
+        let job = TrainingJob {
+            base: model.to_path_buf(),
+            corpus: vec![run.selection().join(KEPT)],
+            validation: self.config.validation.clone(),
+            method: self.config.method.clone(),
+            config: self.config.training.clone(),
+            seed: self.config.seed,
+            work: run.training(),
+            output: run.model(),
+        };
+        self.trainer.train(&job, Arc::clone(&self.observer)).await
+    }
+
+    async fn evaluate(&self, model: &Path, run: &RunDirectory) -> Result<Vec<Evaluation>> {
+        let metrics = run.evaluation().join("metrics.json");
+        if metrics.is_file() {
+            return blocking(move || read_json(&metrics)).await;
+        }
+        let mut evaluations = Vec::new();
+        let subjects = [("base", model.to_path_buf()), ("detoxified", run.model())];
+        for (name, directory) in subjects.iter().filter(|_| !self.evaluators.is_empty()) {
+            let subject = self.load(directory, name).await?;
+            for evaluator in &self.evaluators {
+                let context = EvaluationContext {
+                    directory: run
+                        .evaluation()
+                        .join(name)
+                        .join(evaluation_folder(evaluator.info())),
+                    observer: Arc::clone(&self.observer),
+                };
+                evaluations.push(evaluator.evaluate(&subject, &context).await?);
+            }
+        }
+        if let Some(warning) = self.judge_is_filter(&evaluations) {
+            self.observer.observe(&Event::Warning { message: warning });
+        }
+        let written = evaluations.clone();
+        blocking(move || write_json(&metrics, &written)).await?;
+        Ok(evaluations)
+    }
+
+    /// A scorer that chose the training data is no impartial judge of the result.
+    fn judge_is_filter(&self, evaluations: &[Evaluation]) -> Option<&'static str> {
+        let filter = &self.scorer.info().digest;
+        evaluations
+            .iter()
+            .filter_map(|evaluation| evaluation.provenance.scorer.as_ref())
+            .any(|judge| judge.digest == *filter)
+            .then_some(
+                "the scorer that filtered the corpus is also the judge: add a second, independent \
+                 judge before trusting the difference",
+            )
+    }
+
+    async fn report(
+        &self,
+        run: &RunDirectory,
+        selection: &SelectionSummary,
+        training: &TrainingOutcome,
+        evaluations: &[Evaluation],
+    ) -> Result<()> {
+        let mut report = format!(
+            "# Detoxification run\n\n\
+             Scored by {} on {}: kept {} of {} documents ({} without a score), up to a value of \
+             {:.4}.\nTrained {} of {} parameters for {} steps on {} tokens (method: {}).\n",
+            self.scorer.info(),
+            selection.selection.attribute,
+            selection.kept,
+            selection.documents,
+            selection.unscored.values().sum::<u64>(),
+            selection.cut,
+            training.trainable_parameters,
+            training.total_parameters,
+            training.steps,
+            training.tokens,
+            self.config.method.name(),
+        );
+        if !evaluations.is_empty() {
+            report.push_str("\n## Before and after\n\n");
+            report.push_str(&comparison_table(evaluations));
+        }
+        if let Some(warning) = self.judge_is_filter(evaluations) {
+            report.push_str(&format!("\nNote: {warning}.\n"));
+        }
+        let path = run.report();
+        blocking(move || write_atomically(path, report)).await
+    }
+}
+
+/// One folder for each evaluator: two judges share a name, but not a digest.
+fn evaluation_folder(evaluator: &Info) -> String {
+    format!("{}-{}", evaluator.name, evaluator.digest.short())
+}
+
+fn write_json(path: &Path, value: &impl Serialize) -> Result<()> {
+    let json = serde_json::to_vec_pretty(value).map_err(|e| {
+        Error::new(ErrorKind::Internal, "pipeline", "write a file", e.to_string())
+            .with_path(path)
+            .with_source(e)
+    })?;
+    write_atomically(path, json)
+}
+
+fn read_json<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T> {
+    let text =
+        std::fs::read_to_string(path).map_err(|e| Error::io("pipeline", "read a file", path, e))?;
+    serde_json::from_str(&text).map_err(|e| {
+        Error::new(ErrorKind::InvalidInput, "pipeline", "read a file", e.to_string())
+            .with_path(path)
+            .with_line(e.line() as u64)
+            .with_remedy("delete it to have it made again")
+            .with_source(e)
+    })
+}

@@ -1,0 +1,357 @@
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use async_trait::async_trait;
+
+use crate::corpus::{Document, JsonlReader, read_texts};
+use crate::prompts::PromptStrategy;
+use crate::testing::{BigramLm, BigramLoader, BigramTrainBackend, CapitalScorer};
+use crate::training::{LearningRate, LocalTrainer, TrainingConfig};
+use crate::{
+    Decision, Digest, Error, ErrorKind, Framework, GenerationConfig, GenerationRequest, Info,
+    ModelLoader, Observer, Pipeline, PipelineConfig, Result, RunSummary, Sample, Sampling,
+    ScorerCapabilities, Subject, ToxicityScorer, Unscored, Verdict, filter_fn,
+};
+
+fn config() -> PipelineConfig {
+    PipelineConfig {
+        generation: GenerationConfig {
+            documents: 100,
+            unit: 16,
+            sampling: Sampling::default().with_max_new_tokens(40),
+        },
+        training: TrainingConfig {
+            max_steps: Some(30),
+            sequence_length: Some(32),
+            learning_rate: LearningRate { peak: 300.0, ..LearningRate::default() },
+            checkpoint_every: 4,
+            ..TrainingConfig::default()
+        },
+        ..PipelineConfig::default()
+    }
+}
+
+fn framework() -> Framework {
+    Framework {
+        loader: Arc::new(BigramLoader),
+        trainer: Arc::new(LocalTrainer::new(BigramTrainBackend::new()).unwrap()),
+    }
+}
+
+struct Place {
+    root: tempfile::TempDir,
+}
+
+impl Place {
+    fn new() -> Self {
+        let root = tempfile::tempdir().unwrap();
+        BigramLm::new(1).save(&root.path().join("base")).unwrap();
+        Self { root }
+    }
+
+    fn run(&self) -> PathBuf {
+        self.root.path().join("run")
+    }
+
+    async fn go(&self, pipeline: &Pipeline) -> Result<RunSummary> {
+        pipeline.run(&self.root.path().join("base"), &self.run()).await
+    }
+}
+
+fn pipeline(config: PipelineConfig) -> Pipeline {
+    Pipeline::new(config, &framework(), Arc::new(CapitalScorer::new()))
+}
+
+/// The digest of every file of a run but the locks, by its path within.
+fn files(directory: &Path) -> BTreeMap<PathBuf, Digest> {
+    fn visit(root: &Path, directory: &Path, into: &mut BTreeMap<PathBuf, Digest>) {
+        for entry in fs::read_dir(directory).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                visit(root, &path, into);
+            } else if !path.ends_with(".lock") {
+                let name = path.strip_prefix(root).unwrap().to_path_buf();
+                into.insert(name, Digest::of_file(&path).unwrap());
+            }
+        }
+    }
+    let mut found = BTreeMap::new();
+    visit(directory, directory, &mut found);
+    found
+}
+
+fn mean_capitals(path: &Path) -> f64 {
+    let shares: Vec<f64> = read_texts(path)
+        .unwrap()
+        .map(|text| {
+            let text = text.unwrap();
+            let letters = text.chars().filter(|c| c.is_alphabetic()).count().max(1);
+            text.chars().filter(|c| c.is_uppercase()).count() as f64 / letters as f64
+        })
+        .collect();
+    shares.iter().sum::<f64>() / shares.len() as f64
+}
+
+#[tokio::test]
+async fn the_whole_recipe_lowers_what_the_scorer_measures() {
+    let place = Place::new();
+    let summary = place.go(&pipeline(config())).await.unwrap();
+    assert_eq!(summary.selection.documents, 100);
+    assert!(summary.selection.mean_kept.unwrap() < summary.selection.mean_dropped.unwrap() - 0.1);
+    let run = place.run();
+    let kept = mean_capitals(&run.join("select/kept.jsonl"));
+    assert!(kept < mean_capitals(&run.join("select/dropped.jsonl")));
+    // The trained model, asked the same way, writes fewer capitals than the base model.
+    let mut means = Vec::new();
+    for model in [place.root.path().join("base"), run.join("model")] {
+        let subject = BigramLoader.load(&model, Arc::new(crate::Silent)).await.unwrap();
+        let request = GenerationRequest {
+            id: 0,
+            prompt: String::new(),
+            samples: 300,
+            sampling: Sampling::default().with_max_new_tokens(30),
+            seed: 1,
+        };
+        let texts = subject.generator.generate(&[request]).await.unwrap().remove(0);
+        let all: String = texts.iter().map(|generation| generation.text.as_str()).collect();
+        let capitals = all.chars().filter(|c| c.is_uppercase()).count();
+        means.push(capitals as f64 / all.chars().filter(|c| c.is_alphabetic()).count() as f64);
+    }
+    assert!(means[1] < means[0] - 0.05, "{means:?}");
+}
+
+#[tokio::test]
+async fn a_finished_run_is_left_as_it_is() {
+    let place = Place::new();
+    let first = place.go(&pipeline(config())).await.unwrap();
+    let before = files(&place.run());
+    assert_eq!(place.go(&pipeline(config())).await.unwrap(), first);
+    assert_eq!(files(&place.run()), before);
+}
+
+#[tokio::test]
+async fn any_missing_piece_is_made_again_and_nothing_else_changes() {
+    let place = Place::new();
+    let augmented = PipelineConfig {
+        prompts: PromptStrategy::Augmented { documents: 40, keep_fraction: 0.5 },
+        ..config()
+    };
+    place.go(&pipeline(augmented.clone())).await.unwrap();
+    let whole = files(&place.run());
+    assert!(whole.contains_key(Path::new("prompts/prompts.jsonl")));
+    let first: Document = JsonlReader::open(place.run().join("generate/part-00000.jsonl"))
+        .unwrap()
+        .next()
+        .unwrap()
+        .unwrap();
+    assert!(!first.prompt.is_empty(), "documents continue augmented prompts");
+    // As an interruption would have left it: everything after a stage, or a part in the middle.
+    let scorer = CapitalScorer::new();
+    let verdicts = format!("score/{}", scorer.info().digest.short());
+    for lost in [
+        vec!["prompts/prompts.jsonl", "select/summary.json"],
+        vec!["generate/part-00003.jsonl", "select", "train", "model"],
+        vec![verdicts.as_str(), "select/summary.json"],
+        vec!["select/kept.jsonl", "select/summary.json"],
+        vec!["train/outcome.json"],
+        vec!["model", "train/outcome.json", "report.md"],
+    ] {
+        for name in lost {
+            let path = place.run().join(name);
+            if path.is_dir() {
+                fs::remove_dir_all(path).unwrap();
+            } else {
+                fs::remove_file(path).unwrap();
+            }
+        }
+        place.go(&pipeline(augmented.clone())).await.unwrap();
+        assert_eq!(files(&place.run()), whole);
+    }
+}
+
+#[tokio::test]
+async fn other_settings_are_refused_by_key_and_the_run_is_unharmed() {
+    let place = Place::new();
+    place.go(&pipeline(config())).await.unwrap();
+    let before = files(&place.run());
+    let mut other = config();
+    other.seed = 1;
+    other.generation.documents = 10;
+    let error = place.go(&pipeline(other)).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Incompatible);
+    let message = error.to_string();
+    assert!(message.contains("`config.seed`: 2333 before, 1 now"), "{message}");
+    assert!(message.contains("`config.generation.documents`"), "{message}");
+    assert_eq!(files(&place.run()), before);
+}
+
+#[tokio::test]
+async fn impossible_settings_are_refused_before_anything_is_written() {
+    let place = Place::new();
+    let mut none = config();
+    none.generation.documents = 0;
+    let error = place.go(&pipeline(none)).await.unwrap_err();
+    assert_eq!(error.key(), Some("generation.documents"));
+    assert!(!place.run().exists());
+}
+
+#[tokio::test]
+async fn filters_keep_their_documents_out_of_training() {
+    let place = Place::new();
+    let no_z = filter_fn("no-z", |text| {
+        if text.contains(['z', 'Z']) { Decision::Drop("a z".into()) } else { Decision::Keep }
+    });
+    let summary = place.go(&pipeline(config()).with_filter(Arc::new(no_z))).await.unwrap();
+    assert!(summary.selection.reasons["filtered"] > 0, "{:?}", summary.selection);
+    let kept = fs::read_to_string(place.run().join("select/kept.jsonl")).unwrap();
+    let texts: Vec<Document> =
+        kept.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+    assert!(texts.iter().all(|document| !document.text.contains(['z', 'Z'])));
+}
+
+/// Scores nothing, for a reason.
+#[derive(Debug)]
+struct Abstainer {
+    info: Info,
+    capabilities: ScorerCapabilities,
+    answers: usize,
+}
+
+impl Abstainer {
+    fn new(answers: usize) -> Self {
+        Self {
+            info: Info::new("abstainer", "1", Digest::of("abstainer")),
+            capabilities: ScorerCapabilities::new([crate::Attribute::TOXICITY]),
+            answers,
+        }
+    }
+}
+
+#[async_trait]
+impl ToxicityScorer for Abstainer {
+    fn info(&self) -> &Info {
+        &self.info
+    }
+
+    fn capabilities(&self) -> &ScorerCapabilities {
+        &self.capabilities
+    }
+
+    async fn score(&self, samples: &[Sample]) -> Result<Vec<Verdict>> {
+        let verdict = Verdict::Unscored(Unscored::Abstained("on principle".into()));
+        Ok(vec![verdict; samples.len().min(self.answers)])
+    }
+}
+
+#[tokio::test]
+async fn a_corpus_without_scores_is_said_and_kept() {
+    let place = Place::new();
+    let pipeline = Pipeline::new(config(), &framework(), Arc::new(Abstainer::new(usize::MAX)));
+    let error = place.go(&pipeline).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Empty);
+    assert!(error.to_string().contains("abstained"), "{error}");
+    assert!(place.run().join("generate/part-00006.jsonl").is_file());
+    assert!(!place.run().join("train").exists());
+}
+
+#[tokio::test]
+async fn a_scorer_that_breaks_its_contract_is_named() {
+    let place = Place::new();
+    let pipeline = Pipeline::new(config(), &framework(), Arc::new(Abstainer::new(3)));
+    let error = place.go(&pipeline).await.unwrap_err();
+    assert_eq!(error.key(), Some("scorer"));
+    assert!(error.to_string().contains("3 answers to 16 questions"), "{error}");
+}
+
+/// Counts how many calls to model and scorer are under way at once.
+#[derive(Debug, Default)]
+struct Overlap {
+    under_way: AtomicUsize,
+    most: AtomicUsize,
+}
+
+impl Overlap {
+    async fn work(&self) {
+        let now = self.under_way.fetch_add(1, Ordering::SeqCst) + 1;
+        self.most.fetch_max(now, Ordering::SeqCst);
+        for _ in 0..50 {
+            tokio::task::yield_now().await;
+        }
+        self.under_way.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+#[derive(Debug)]
+struct SlowLoader(Arc<Overlap>);
+
+#[derive(Debug)]
+struct SlowGenerator(Subject, Arc<Overlap>);
+
+#[async_trait]
+impl crate::Generator for SlowGenerator {
+    fn info(&self) -> &Info {
+        self.0.generator.info()
+    }
+
+    fn capabilities(&self) -> &crate::GeneratorCapabilities {
+        self.0.generator.capabilities()
+    }
+
+    async fn generate(
+        &self,
+        requests: &[GenerationRequest],
+    ) -> Result<Vec<Vec<crate::Generation>>> {
+        self.1.work().await;
+        self.0.generator.generate(requests).await
+    }
+}
+
+#[async_trait]
+impl ModelLoader for SlowLoader {
+    async fn load(&self, directory: &Path, observer: Arc<dyn Observer>) -> Result<Subject> {
+        let subject = BigramLoader.load(directory, observer).await?;
+        let likelihood = subject.likelihood.clone();
+        let generator = Arc::new(SlowGenerator(subject, Arc::clone(&self.0)));
+        Ok(Subject { name: "slow".into(), generator, likelihood })
+    }
+}
+
+#[derive(Debug)]
+struct SlowScorer(CapitalScorer, Arc<Overlap>);
+
+#[async_trait]
+impl ToxicityScorer for SlowScorer {
+    fn info(&self) -> &Info {
+        self.0.info()
+    }
+
+    fn capabilities(&self) -> &ScorerCapabilities {
+        self.0.capabilities()
+    }
+
+    async fn score(&self, samples: &[Sample]) -> Result<Vec<Verdict>> {
+        self.1.work().await;
+        self.0.score(samples).await
+    }
+}
+
+#[tokio::test]
+async fn the_scorer_works_while_the_model_writes() {
+    let place = Place::new();
+    let overlap = Arc::new(Overlap::default());
+    let slow = Framework { loader: Arc::new(SlowLoader(Arc::clone(&overlap))), ..framework() };
+    let scorer = SlowScorer(CapitalScorer::new(), Arc::clone(&overlap));
+    place.go(&Pipeline::new(config(), &slow, Arc::new(scorer))).await.unwrap();
+    assert_eq!(overlap.most.load(Ordering::SeqCst), 2);
+}
+
+#[tokio::test]
+async fn a_second_process_is_kept_out() {
+    let place = Place::new();
+    let _holder = crate::DirectoryLock::acquire(&place.run()).unwrap();
+    let error: Error = place.go(&pipeline(config())).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Locked);
+}
