@@ -10,8 +10,10 @@ mod llama2c;
 mod options;
 mod rotary;
 mod safetensors_file;
+mod training;
 mod weights;
 
 pub use causal_lm::CandleLm;
 pub use llama2c::convert_llama2c;
 pub use options::CandleOptions;
+pub use training::CandleTrainBackend;
