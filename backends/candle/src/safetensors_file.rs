@@ -1,0 +1,68 @@
+//! Writing `f32` tensors to a safetensors file.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::path::Path;
+
+use detoxlm_core::{Error, ErrorKind, Result};
+use safetensors::tensor::serialize_to_file;
+use safetensors::{Dtype, SafeTensorError, View};
+
+use crate::error::{COMPONENT, error};
+
+/// What a file holds under one name.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Entry<'a> {
+    /// Row-major, of this shape.
+    Tensor { shape: &'a [usize], values: &'a [f32] },
+    /// A scalar.
+    Counter(u64),
+}
+
+impl View for Entry<'_> {
+    fn dtype(&self) -> Dtype {
+        match self {
+            Self::Tensor { .. } => Dtype::F32,
+            Self::Counter(_) => Dtype::U64,
+        }
+    }
+
+    fn shape(&self) -> &[usize] {
+        match self {
+            Self::Tensor { shape, .. } => shape,
+            Self::Counter(_) => &[],
+        }
+    }
+
+    fn data(&self) -> Cow<'_, [u8]> {
+        match self {
+            Self::Tensor { values, .. } => {
+                let mut bytes = vec![0; size_of_val(*values)];
+                for (bytes, value) in bytes.as_chunks_mut().0.iter_mut().zip(*values) {
+                    *bytes = value.to_le_bytes();
+                }
+                bytes.into()
+            }
+            Self::Counter(count) => count.to_le_bytes().to_vec().into(),
+        }
+    }
+
+    fn data_len(&self) -> usize {
+        match self {
+            Self::Tensor { values, .. } => size_of_val(*values),
+            Self::Counter(_) => size_of::<u64>(),
+        }
+    }
+}
+
+/// Writes a file. One tensor at a time is copied into the byte order of the format.
+pub(crate) fn write(path: &Path, entries: Vec<(String, Entry<'_>)>) -> Result<()> {
+    // `transformers` refuses weights that do not say which framework's layout they have.
+    let metadata = HashMap::from([("format".to_owned(), "pt".to_owned())]);
+    serialize_to_file(entries, Some(metadata), path).map_err(|e| match e {
+        SafeTensorError::IoError(e) => Error::io(COMPONENT, "write tensors", path, e),
+        e => error(ErrorKind::Internal, "write tensors", e.to_string())
+            .with_path(path)
+            .with_source(e),
+    })
+}
