@@ -20,6 +20,7 @@ pub(super) fn slice<'a>(storage: &'a Storage, layout: &Layout) -> Result<&'a [f3
 ///
 /// Everything that shares its storage sees the change: this is for variables and gradients between
 /// two passes, when no graph holds them.
+#[expect(clippy::disallowed_methods, reason = "between two passes no graph has seen the tensor")]
 pub(super) fn modify(tensor: &Tensor, with: impl FnMut(&mut [f32])) -> Result<()> {
     tensor.inplace_op1(&Modify(std::cell::RefCell::new(with)))
 }
