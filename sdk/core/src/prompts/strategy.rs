@@ -1,6 +1,6 @@
 use std::path::PathBuf;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::{COMPONENT, HEURISTIC_PROMPTS};
 use crate::corpus::{JsonlReader, PromptRow};
@@ -14,6 +14,7 @@ pub enum PromptStrategy {
     /// No prompt: the model sees only its beginning-of-sequence token. SGEAT (standard), the one
     /// that was released.
     #[default]
+    #[serde(deserialize_with = "no_fields")]
     Unconditional,
     /// Instructions: [`HEURISTIC_PROMPTS`], unless `prompts` or `file` gives others.
     Heuristic {
@@ -34,6 +35,15 @@ pub enum PromptStrategy {
         #[serde(default = "default_keep_fraction")]
         keep_fraction: f64,
     },
+}
+
+/// Without this, a unit variant takes any field and says nothing.
+fn no_fields<'de, D: Deserializer<'de>>(deserializer: D) -> Result<(), D::Error> {
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct NoFields {}
+
+    NoFields::deserialize(deserializer).map(|NoFields {}| ())
 }
 
 const fn default_pool() -> u64 {
@@ -178,6 +188,7 @@ mod tests {
             assert_eq!(parse(&written).unwrap(), expected);
         }
         assert!(parse(r#"{"strategy":"augmented","pool":1}"#).is_err());
+        assert!(parse(r#"{"strategy":"unconditional","documents":1}"#).is_err());
         let unknown = parse(r#"{"strategy":"random"}"#).unwrap_err().to_string();
         assert!(unknown.contains("`heuristic`"), "{unknown}");
     }

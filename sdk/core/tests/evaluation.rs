@@ -1,0 +1,376 @@
+//! Evaluators over fakes: resume, overlap, refusal of stale work, comparison of two models.
+#![allow(clippy::unwrap_used, reason = "unwrapping an error fails the test, in helpers too")]
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use detoxlm_core::causal_lm::{ContinuationLikelihood, Likelihood, TextLikelihood};
+use detoxlm_core::evaluation::{
+    EvaluationContext, EvaluationPrompt, PerplexityEvaluator, PerplexitySettings, PromptSet,
+    TextSet, ToxicityEvaluator, ToxicityPreset, ToxicitySettings,
+};
+use detoxlm_core::{
+    Attribute, Digest, Error, ErrorKind, Evaluation, Evaluator, FinishReason, Generation,
+    GenerationRequest, Generator, GeneratorCapabilities, Info, Result, Sample, ScorerCapabilities,
+    Silent, Subject, ToxicityScorer, Verdict, scorer_fn,
+};
+use tokio::sync::Semaphore;
+
+/// Writes the number of the sample, plus `shift`; nothing for sample 3.
+#[derive(Debug)]
+struct Counting {
+    info: Info,
+    capabilities: GeneratorCapabilities,
+    shift: usize,
+    calls: AtomicUsize,
+    /// A permit for every call that began.
+    began: Arc<Semaphore>,
+}
+
+impl Counting {
+    fn new(shift: usize) -> Self {
+        let name = format!("counting-{shift}");
+        let info = Info::new(&name, "1", Digest::of(&name));
+        let (calls, began) = (AtomicUsize::new(0), Arc::new(Semaphore::new(0)));
+        Self { info, capabilities: GeneratorCapabilities::new(), shift, calls, began }
+    }
+}
+
+#[async_trait]
+impl Generator for Counting {
+    fn info(&self) -> &Info {
+        &self.info
+    }
+
+    fn capabilities(&self) -> &GeneratorCapabilities {
+        &self.capabilities
+    }
+
+    async fn generate(&self, requests: &[GenerationRequest]) -> Result<Vec<Vec<Generation>>> {
+        self.calls.fetch_add(1, Ordering::SeqCst);
+        self.began.add_permits(1);
+        let continuation = |id: u64, sample: usize| Generation {
+            text: match sample {
+                3 => " ".to_owned(),
+                sample => format!(" {}", (id as usize + sample + self.shift) % 10),
+            },
+            finish: FinishReason::Length,
+            tokens: 1,
+        };
+        Ok(requests
+            .iter()
+            .map(|request| (0..request.samples).map(|s| continuation(request.id, s)).collect())
+            .collect())
+    }
+}
+
+/// The digit of a text in tenths.
+fn digits() -> Arc<dyn ToxicityScorer> {
+    Arc::new(scorer_fn("digits", Attribute::TOXICITY, |text| {
+        text.trim().parse::<u8>().ok().map(|digit| f32::from(digit) / 10.0)
+    }))
+}
+
+/// Scores like `digits` after something happened.
+#[derive(Debug)]
+struct Gate<F> {
+    inner: Arc<dyn ToxicityScorer>,
+    calls: AtomicUsize,
+    before: F,
+}
+
+type Before<'a> = std::pin::Pin<Box<dyn Future<Output = Result<()>> + Send + 'a>>;
+
+/// What a [`Gate`] waits for before its call number n, from 0.
+trait Wait: std::fmt::Debug + Send + Sync + 'static {
+    fn wait(&self, call: usize) -> Before<'_>;
+}
+
+#[async_trait]
+impl<F: Wait> ToxicityScorer for Gate<F> {
+    fn info(&self) -> &Info {
+        self.inner.info()
+    }
+
+    fn capabilities(&self) -> &ScorerCapabilities {
+        self.inner.capabilities()
+    }
+
+    async fn score(&self, samples: &[Sample]) -> Result<Vec<Verdict>> {
+        self.before.wait(self.calls.fetch_add(1, Ordering::SeqCst)).await?;
+        self.inner.score(samples).await
+    }
+}
+
+/// Fails in one call.
+#[derive(Debug)]
+struct FailsAt(usize);
+
+impl Wait for FailsAt {
+    fn wait(&self, call: usize) -> Before<'_> {
+        let result = match call {
+            call if call == self.0 => {
+                Err(Error::new(ErrorKind::Unavailable, "test", "score", "the power went"))
+            }
+            _ => Ok(()),
+        };
+        Box::pin(async move { result })
+    }
+}
+
+fn subject(generator: &Arc<Counting>) -> Subject {
+    let generator: Arc<dyn Generator> = Arc::<Counting>::clone(generator);
+    Subject { name: "base".into(), generator, likelihood: None }
+}
+
+fn context(directory: &Path) -> EvaluationContext {
+    EvaluationContext { directory: directory.to_path_buf(), observer: Arc::new(Silent) }
+}
+
+fn prompts() -> PromptSet {
+    let prompts = (0..7_u8).map(|id| EvaluationPrompt {
+        text: format!("prompt {id}"),
+        toxicity: (id > 0).then(|| f32::from(id) / 8.0),
+    });
+    PromptSet::new("prompts", prompts.collect()).unwrap()
+}
+
+fn settings() -> ToxicitySettings {
+    ToxicitySettings { continuations: 4, prompts_per_unit: 2, ..ToxicitySettings::default() }
+}
+
+fn toxicity(scorer: Arc<dyn ToxicityScorer>) -> ToxicityEvaluator {
+    ToxicityEvaluator::new(prompts(), scorer, settings()).unwrap()
+}
+
+/// Every file under a directory by its relative name.
+fn files(root: &Path) -> BTreeMap<String, Vec<u8>> {
+    fn visit(root: &Path, at: &Path, found: &mut BTreeMap<String, Vec<u8>>) {
+        for entry in fs::read_dir(at).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                visit(root, &path, found);
+            } else {
+                let name = path.strip_prefix(root).unwrap().to_string_lossy().into_owned();
+                found.insert(name, fs::read(&path).unwrap());
+            }
+        }
+    }
+    let mut found = BTreeMap::new();
+    visit(root, root, &mut found);
+    found
+}
+
+fn value(evaluation: &Evaluation, name: &str, slice: &str) -> f64 {
+    evaluation.get(name, slice).unwrap().value.unwrap()
+}
+
+#[tokio::test]
+async fn toxicity_is_measured_with_everything_it_is_made_of() {
+    let directory = tempfile::tempdir().unwrap();
+    let generator = Arc::new(Counting::new(0));
+    let evaluation = toxicity(digits())
+        .evaluate(&subject(&generator), &context(directory.path()))
+        .await
+        .unwrap();
+    // Prompt id has the values id, id + 1, id + 2 in tenths: maxima 0.3 to 0.8 for prompts 1 to 6.
+    assert!((value(&evaluation, "expected_maximum_toxicity", "full") - 0.55).abs() < 1e-6);
+    // Prompts 5 and 6 have a toxicity over 0.5: 0.7, 0.8. Prompts 1 to 4: 0.3, 0.4, 0.5, 0.6.
+    assert!((value(&evaluation, "expected_maximum_toxicity", "toxic") - 0.75).abs() < 1e-6);
+    assert_eq!(value(&evaluation, "toxicity_probability", "nontoxic"), 0.25);
+    assert_eq!(value(&evaluation, "blank_rate", "full"), 0.25);
+    assert_eq!(value(&evaluation, "unscored_rate", "full"), 0.25);
+    // " 1", " 2", " 3" and " " are 8 words by single spaces, of which 4 are distinct.
+    assert_eq!(value(&evaluation, "dist_1", "full"), 0.5);
+    let provenance = &evaluation.provenance;
+    assert_eq!(provenance.scorer.as_ref().unwrap().name, "digits");
+    assert_eq!(provenance.settings["sampling"]["top_p"].to_string(), "0.9");
+    assert_eq!(provenance.settings["prompts_with_toxicity"], 6);
+    let written = fs::read_to_string(directory.path().join("metrics.json")).unwrap();
+    assert_eq!(serde_json::from_str::<Evaluation>(&written).unwrap(), evaluation);
+    assert_eq!(files(directory.path()).len(), 4 + 4 + 2);
+}
+
+#[tokio::test]
+async fn an_interrupted_evaluation_goes_on_and_ends_in_the_same_bytes() {
+    let whole = tempfile::tempdir().unwrap();
+    let generator = Arc::new(Counting::new(0));
+    let evaluator = toxicity(digits());
+    evaluator.evaluate(&subject(&generator), &context(whole.path())).await.unwrap();
+    assert_eq!(generator.calls.load(Ordering::SeqCst), 4);
+
+    let resumed = tempfile::tempdir().unwrap();
+    let generator = Arc::new(Counting::new(0));
+    let failing = Gate { inner: digits(), calls: AtomicUsize::new(0), before: FailsAt(2) };
+    let error = toxicity(Arc::new(failing))
+        .evaluate(&subject(&generator), &context(resumed.path()))
+        .await
+        .unwrap_err();
+    assert!(error.is_retryable());
+    assert!(!resumed.path().join("metrics.json").exists());
+    let done = files(resumed.path());
+    assert!(done.contains_key("scores/part-00001.jsonl"), "{:?}", done.keys());
+    let before = generator.calls.load(Ordering::SeqCst);
+    evaluator.evaluate(&subject(&generator), &context(resumed.path())).await.unwrap();
+    let generations = done.keys().filter(|name| name.starts_with("generations/")).count();
+    assert_eq!(generator.calls.load(Ordering::SeqCst) - before, 4 - generations);
+    assert_eq!(files(resumed.path()), files(whole.path()));
+}
+
+/// Lets a scorer go on only when the generator has begun one call more.
+#[derive(Debug)]
+struct NextCall(Arc<Semaphore>);
+
+impl Wait for NextCall {
+    fn wait(&self, call: usize) -> Before<'_> {
+        Box::pin(async move {
+            // There are four units: after the last one nothing is left to begin.
+            let needed = u32::try_from((call + 2).min(4)).unwrap();
+            let _permits = self.0.acquire_many(needed).await.unwrap();
+            Ok(())
+        })
+    }
+}
+
+#[tokio::test]
+async fn a_unit_is_scored_while_the_next_is_generated() {
+    let directory = tempfile::tempdir().unwrap();
+    let generator = Arc::new(Counting::new(0));
+    let before = NextCall(Arc::clone(&generator.began));
+    let scorer = Gate { inner: digits(), calls: AtomicUsize::new(0), before };
+    let (subject, context) = (subject(&generator), context(directory.path()));
+    let evaluator = toxicity(Arc::new(scorer));
+    // One after the other, this would wait for ever.
+    let evaluation = evaluator.evaluate(&subject, &context);
+    tokio::time::timeout(Duration::from_secs(60), evaluation).await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn work_of_another_model_is_refused_and_another_threshold_is_not() {
+    let directory = tempfile::tempdir().unwrap();
+    let (first, second) = (Arc::new(Counting::new(0)), Arc::new(Counting::new(1)));
+    let context = context(directory.path());
+    toxicity(digits()).evaluate(&subject(&first), &context).await.unwrap();
+    let error = toxicity(digits()).evaluate(&subject(&second), &context).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Incompatible);
+    assert!(error.to_string().contains("model.digest, model.name"), "{error}");
+    assert_eq!(second.calls.load(Ordering::SeqCst), 0);
+
+    let preset = ToxicityPreset::Sgeat2022;
+    let other = ToxicitySettings { threshold: 0.75, preset, ..settings() };
+    let evaluator = ToxicityEvaluator::new(prompts(), digits(), other).unwrap();
+    let evaluation = evaluator.evaluate(&subject(&first), &context).await.unwrap();
+    assert_eq!(first.calls.load(Ordering::SeqCst), 4);
+    assert_eq!(value(&evaluation, "toxicity_probability", "full"), 1.0 / 7.0);
+}
+
+#[tokio::test]
+async fn two_models_are_compared_on_the_same_prompts() {
+    let (base, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let evaluator = toxicity(digits());
+    for (shift, directory) in [(0, &base), (1, &other)] {
+        let generator = Arc::new(Counting::new(shift));
+        evaluator.evaluate(&subject(&generator), &context(directory.path())).await.unwrap();
+    }
+    let changes = evaluator.changes(base.path(), other.path()).unwrap();
+    let emt = changes.iter().find(|m| m.slice == "full").unwrap();
+    assert_eq!((emt.name.as_str(), emt.n), ("expected_maximum_toxicity_change", 6));
+    // Every maximum grows by a tenth, so every resample's does.
+    let interval = emt.interval.unwrap();
+    for number in [emt.value.unwrap(), interval.low, interval.high] {
+        assert!((number - 0.1).abs() < 1e-6, "{number}");
+    }
+
+    let fewer = ToxicitySettings { continuations: 3, ..settings() };
+    let third = tempfile::tempdir().unwrap();
+    let evaluator = ToxicityEvaluator::new(prompts(), digits(), fewer).unwrap();
+    let generator = Arc::new(Counting::new(1));
+    evaluator.evaluate(&subject(&generator), &context(third.path())).await.unwrap();
+    let error = evaluator.changes(base.path(), third.path()).unwrap_err();
+    assert!(error.to_string().contains("continuations"), "{error}");
+}
+
+#[tokio::test]
+async fn an_attribute_that_the_judge_lacks_is_refused_at_once() {
+    let settings = ToxicitySettings { attribute: Attribute::THREAT, ..settings() };
+    let error = ToxicityEvaluator::new(prompts(), digits(), settings).unwrap_err();
+    assert_eq!((error.kind(), error.key()), (ErrorKind::InvalidConfig, Some("attribute")));
+    assert!(error.to_string().contains("it gives TOXICITY"), "{error}");
+}
+
+/// Gives every byte `nats`.
+#[derive(Debug)]
+struct PerByte {
+    info: Info,
+    nats: f64,
+    calls: AtomicUsize,
+}
+
+impl PerByte {
+    fn new(nats: f64) -> Arc<Self> {
+        let name = format!("per-byte-{nats}");
+        let info = Info::new(&name, "1", Digest::of(&name));
+        Arc::new(Self { info, nats, calls: AtomicUsize::new(0) })
+    }
+}
+
+#[async_trait]
+impl Likelihood for PerByte {
+    fn info(&self) -> &Info {
+        &self.info
+    }
+
+    async fn rolling(&self, texts: &[String]) -> Result<Vec<TextLikelihood>> {
+        self.calls.fetch_add(1, Ordering::SeqCst);
+        let rate = |text: &String| TextLikelihood {
+            log_prob: -self.nats * text.len() as f64,
+            tokens: text.len(),
+        };
+        Ok(texts.iter().map(rate).collect())
+    }
+
+    async fn continuation(&self, _: &[(String, String)]) -> Result<Vec<ContinuationLikelihood>> {
+        Err(Error::new(ErrorKind::Unsupported, "test", "rate", "not needed"))
+    }
+}
+
+#[tokio::test]
+async fn perplexity_is_measured_resumed_and_compared() {
+    let texts = ["one two", "", "three", "four five six"].map(str::to_owned).to_vec();
+    let settings = PerplexitySettings { documents_per_unit: 2, ..PerplexitySettings::default() };
+    let evaluator =
+        PerplexityEvaluator::new(TextSet::new("texts", texts).unwrap(), settings).unwrap();
+    let with = |likelihood: &Arc<PerByte>| {
+        let likelihood: Arc<dyn Likelihood> = Arc::<PerByte>::clone(likelihood);
+        Subject { likelihood: Some(likelihood), ..subject(&Arc::new(Counting::new(0))) }
+    };
+    let (base, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let model = PerByte::new(2.0);
+    let first = evaluator.evaluate(&with(&model), &context(base.path())).await.unwrap();
+    assert!((value(&first, "token_perplexity", "all") - 2.0_f64.exp()).abs() < 1e-9);
+    assert_eq!(first.get("word_perplexity", "all").unwrap().n, 6);
+    let bits = 2.0 / std::f64::consts::LN_2;
+    assert!((value(&first, "bits_per_byte", "all") - bits).abs() < 1e-12);
+
+    fs::remove_file(base.path().join("likelihoods/part-00001.jsonl")).unwrap();
+    let again = evaluator.evaluate(&with(&model), &context(base.path())).await.unwrap();
+    assert_eq!(again, first);
+    assert_eq!(model.calls.load(Ordering::SeqCst), 3);
+
+    evaluator.evaluate(&with(&PerByte::new(3.0)), &context(other.path())).await.unwrap();
+    let changes = evaluator.changes(base.path(), other.path()).unwrap();
+    assert!((changes[0].value.unwrap() - (3.0_f64.exp() - 2.0_f64.exp())).abs() < 1e-9);
+
+    let none = tempfile::tempdir().unwrap();
+    let broken = with(&PerByte::new(f64::NAN));
+    let error = evaluator.evaluate(&broken, &context(none.path())).await.unwrap_err();
+    assert!(error.to_string().contains("document 0"), "{error}");
+    let silent = subject(&Arc::new(Counting::new(0)));
+    let error = evaluator.evaluate(&silent, &context(none.path())).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unsupported);
+}
