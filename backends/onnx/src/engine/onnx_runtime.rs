@@ -6,6 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use detoxlm_core::{Error, ErrorKind, Result};
 use ort::environment::Environment;
 use ort::error::ErrorCode;
+use ort::logging::LogLevel;
 use ort::session::builder::GraphOptimizationLevel;
 use ort::session::{Session, SessionInputValue};
 use ort::value::{Outlet, Tensor, TensorElementType, ValueType};
@@ -92,6 +93,8 @@ fn open(environment: &Environment, model: &Path, threads: usize) -> ort::Result<
     Session::builder(environment)?
         .with_intra_threads(threads)?
         .with_optimization_level(GraphOptimizationLevel::All)?
+        // Errors come back as values; a library does not print them as well.
+        .with_log_level(LogLevel::Fatal)?
         .commit_from_file(model)
 }
 
