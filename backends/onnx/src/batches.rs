@@ -12,6 +12,14 @@ pub(crate) enum Grouping {
 }
 
 impl Grouping {
+    /// The next more careful one.
+    pub(crate) const fn lower(self) -> Self {
+        match self {
+            Self::SimilarLengths => Self::EqualLengths,
+            Self::EqualLengths | Self::Alone => Self::Alone,
+        }
+    }
+
     /// The longest window that may go with one of this length: with padding an eighth more, so that
     /// little of the work is for nothing.
     const fn longest_with(self, shortest: usize) -> usize {

@@ -38,21 +38,25 @@ impl Classifier {
         let graph = engine.load(&directory.model(), options.thread_count())?;
         let combine = options.windows.combine;
         let batch_tokens = options.batch_tokens;
-        let classifier = Self { windower, graph, head, combine, batch_tokens };
+        let mut classifier = Self { windower, graph, head, combine, batch_tokens };
         classifier.try_out(directory)?;
         Ok(classifier)
     }
 
     /// Runs the graph before anybody waits for it: tokenizer, graph and labels may be of different
     /// models, and each alone looks well.
-    fn try_out(&self, directory: &ClassifierDirectory) -> Result<()> {
+    fn try_out(&mut self, directory: &ClassifierDirectory) -> Result<()> {
         let refuse = |message: String| {
             Error::new(ErrorKind::Incompatible, COMPONENT, "try out the classifier", message)
                 .with_path(directory.model())
         };
+        let pad_id = self.windower.pad_id();
+        let highest = self.windower.highest_id();
         let window = |ids: Vec<u32>| Window { type_ids: vec![0; ids.len()], ids };
-        let first = window(vec![self.windower.pad_id(); 2]);
-        let logits = self.graph.run(&[&first], self.windower.pad_id()).map_err(refuse)?;
+        let mut ordinary = (0..highest).filter(|&id| id != pad_id).cycle();
+        let [long, equal, short] =
+            [4, 4, 3].map(|length| window(ordinary.by_ref().take(length).collect()));
+        let logits = self.graph.run(&[&long], pad_id).map_err(refuse)?;
         let labels = self.head.labels();
         if logits.columns != labels.len() {
             return Err(refuse(format!(
@@ -64,15 +68,13 @@ impl Classifier {
             .with_key("id2label")
             .with_remedy("use the config.json and the model.onnx of the same model"));
         }
-        let highest = self.windower.highest_id();
-        let last = window(vec![highest; 2]);
-        self.graph.run(&[&last], self.windower.pad_id()).map_err(|message| {
+        self.graph.run(&[&window(vec![highest; 4])], pad_id).map_err(|message| {
             refuse(format!(
                 "it fails on {highest}, the highest id in the tokenizer's vocabulary: {message}"
             ))
             .with_remedy("use the tokenizer.json and the model.onnx of the same model")
         })?;
-        Ok(())
+        self.graph.check_grouping(&long, &equal, &short, pad_id).map_err(refuse)
     }
 
     pub(crate) fn attributes(&self) -> impl Iterator<Item = &Attribute> {

@@ -6,11 +6,13 @@ use std::sync::{Mutex, PoisonError};
 use detoxlm_core::{Error, ErrorKind, Result};
 use ort::environment::Environment;
 use ort::error::ErrorCode;
+use ort::logging::LogLevel;
 use ort::session::builder::GraphOptimizationLevel;
 use ort::session::{Session, SessionInputValue};
 use ort::value::{Outlet, Tensor, TensorElementType, ValueType};
 
-use super::{Element, Graph, Input, Integer, Logits, Port, Runner, signature};
+use super::signature::{self, Element, Input, Integer, Port};
+use super::{Graph, Logits, Runner};
 use crate::{COMPONENT, LIBRARY_VARIABLE};
 
 /// The library of this process. `ort` keeps the first one that it loads and would not say that it
@@ -91,6 +93,8 @@ fn open(environment: &Environment, model: &Path, threads: usize) -> ort::Result<
     Session::builder(environment)?
         .with_intra_threads(threads)?
         .with_optimization_level(GraphOptimizationLevel::All)?
+        // Errors come back as values; a library does not print them as well.
+        .with_log_level(LogLevel::Fatal)?
         .commit_from_file(model)
 }
 
@@ -111,13 +115,13 @@ fn port(outlet: &Outlet) -> Port {
 }
 
 impl Runner for OnnxRuntimeRunner {
-    fn run(&self, inputs: &[(&Input, &[i64])], shape: [usize; 2]) -> Result<Logits, String> {
+    fn run(&self, inputs: &[(Input, &[i64])], shape: [usize; 2]) -> Result<Logits, String> {
         self.compute(inputs, shape).map_err(|e| format!("ONNX Runtime: {e}"))
     }
 }
 
 impl OnnxRuntimeRunner {
-    fn compute(&self, inputs: &[(&Input, &[i64])], shape: [usize; 2]) -> ort::Result<Logits> {
+    fn compute(&self, inputs: &[(Input, &[i64])], shape: [usize; 2]) -> ort::Result<Logits> {
         let inputs = inputs
             .iter()
             .map(|&(input, values)| Ok((input.role.name(), tensor(input, values, shape)?)))
@@ -135,7 +139,7 @@ impl OnnxRuntimeRunner {
 }
 
 fn tensor(
-    input: &Input,
+    input: Input,
     values: &[i64],
     shape: [usize; 2],
 ) -> ort::Result<SessionInputValue<'static>> {

@@ -8,14 +8,15 @@ use std::sync::Arc;
 
 use detoxlm_core::{Error, ErrorKind, Result};
 use tract_onnx::prelude::{
-    DatumType, Framework, InferenceFact, InferenceModel, InferenceModelExt, IntoRunnable, Tensor,
-    ToDim, TractError, TractResult, TypedFact, TypedModel, TypedRunnableModel, tvec,
+    DatumType, Framework, InferenceFact, InferenceModel, InferenceModelExt, IntoRunnable, TValue,
+    TVec, Tensor, ToDim, TractError, TractResult, TypedFact, TypedModel, TypedRunnableModel, tvec,
 };
 
 use tract_onnx::tract_hir::infer::Factoid;
 use tract_onnx::tract_hir::internal::DimLike;
 
-use super::{Element, Graph, Input, Integer, Logits, Port, Runner, signature};
+use super::signature::{self, Element, Input, Integer, Port};
+use super::{Graph, Logits, Runner};
 use crate::batches::Grouping;
 use crate::{COMPONENT, LIBRARY_VARIABLE};
 
@@ -70,7 +71,7 @@ pub(super) fn load(model: &Path) -> Result<Graph> {
     Ok(Graph { inputs, grouping, runner: Box::new(TractRunner { plan, output }) })
 }
 
-/// Names the axes that all inputs share, or sets the batch, then types and optimises.
+/// Names the axes that all inputs share, or sets the batch; then types, optimises and tries the graph.
 fn compile(
     mut graph: InferenceModel,
     inputs: &[Input],
@@ -82,7 +83,13 @@ fn compile(
         let shape = tvec![rows.clone(), width.clone()];
         graph.set_input_fact(at, InferenceFact::dt_shape(datum_type(input.integer), shape))?;
     }
-    graph.into_optimized()?.into_runnable()
+    let plan = graph.into_optimized()?.into_runnable()?;
+    // Some operators accept symbols and fail on numbers.
+    let shape = [batch.unwrap_or(2), 3];
+    let ones = vec![1; shape[0] * shape[1]];
+    let values: Vec<_> = inputs.iter().map(|input| (*input, ones.as_slice())).collect();
+    plan.run(tensors(&values, shape)?)?;
+    Ok(plan)
 }
 
 fn input_ports(graph: &InferenceModel) -> TractResult<Vec<Port>> {
@@ -136,26 +143,29 @@ const fn datum_type(integer: Integer) -> DatumType {
 }
 
 impl Runner for TractRunner {
-    fn run(&self, inputs: &[(&Input, &[i64])], shape: [usize; 2]) -> Result<Logits, String> {
+    fn run(&self, inputs: &[(Input, &[i64])], shape: [usize; 2]) -> Result<Logits, String> {
         self.compute(inputs, shape).map_err(|e| format!("tract: {}", chain(&e)))
     }
 }
 
 impl TractRunner {
-    fn compute(&self, inputs: &[(&Input, &[i64])], shape: [usize; 2]) -> TractResult<Logits> {
-        let tensors = inputs
-            .iter()
-            .map(|(input, values)| {
-                let tensor = Tensor::from_shape(&shape, values)?;
-                Ok(tensor.cast_to_dt(datum_type(input.integer))?.into_owned().into())
-            })
-            .collect::<TractResult<_>>()?;
-        let outputs = self.plan.run(tensors)?;
+    fn compute(&self, inputs: &[(Input, &[i64])], shape: [usize; 2]) -> TractResult<Logits> {
+        let outputs = self.plan.run(tensors(inputs, shape)?)?;
         let logits = &outputs[self.output];
         let columns = logits.shape().last().copied().unwrap_or(0);
         let values = logits.try_as_plain_ram()?.as_slice::<f32>()?.to_vec();
         Ok(Logits { columns, values })
     }
+}
+
+fn tensors(inputs: &[(Input, &[i64])], shape: [usize; 2]) -> TractResult<TVec<TValue>> {
+    inputs
+        .iter()
+        .map(|(input, values)| {
+            let tensor = Tensor::from_shape(&shape, values)?;
+            Ok(tensor.cast_to_dt(datum_type(input.integer))?.into_owned().into())
+        })
+        .collect()
 }
 
 /// An error with its causes, on one line.

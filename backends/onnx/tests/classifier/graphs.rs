@@ -14,16 +14,28 @@ fn open(graph: &str) -> Result<OnnxScorer> {
 
 const TEXTS: [&str; 5] = ["one", "a word or two", "one two three, four", "two", "A WORD OR TWO"];
 
+/// Each text alone has the score that it has among the others.
+fn check_alone_as_together(graph: &str) -> Vec<Verdict> {
+    let scorer = open(graph).unwrap();
+    let together = score(&scorer, TEXTS);
+    for (text, together) in TEXTS.iter().zip(&together) {
+        assert!(difference(&score(&scorer, [*text])[0], together) < 1e-6, "{graph}: {text}");
+    }
+    together
+}
+
 #[test]
 fn without_a_mask_padding_would_change_the_answer() {
     // Ids of int32, too.
-    let scorer = open("no_mask").unwrap();
-    let together = score(&scorer, TEXTS);
-    for (text, together) in TEXTS.iter().zip(&together) {
-        assert!(difference(&score(&scorer, [*text])[0], together) < 1e-6, "{text}");
-    }
-    assert!(difference(&together[0], &together[1]) > 1e-3, "other texts, other scores");
-    assert_eq!(together[1], together[4], "the tokenizer makes them one text");
+    let verdicts = check_alone_as_together("no_mask");
+    assert!(difference(&verdicts[0], &verdicts[1]) > 1e-3, "other texts, other scores");
+    assert_eq!(verdicts[1], verdicts[4], "the tokenizer makes them one text");
+}
+
+#[test]
+fn a_graph_that_reads_padding_or_neighbours_gets_none() {
+    check_alone_as_together("ignores_mask");
+    check_alone_as_together("reads_neighbours");
 }
 
 #[test]

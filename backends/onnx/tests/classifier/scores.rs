@@ -136,3 +136,20 @@ fn the_registry_opens_a_directory_with_its_scorer_json() {
     let plain = OnnxScorer::open_with(directory.path(), &OnnxOptions::default()).unwrap();
     assert_eq!(plain.capabilities().attributes.len(), 7);
 }
+
+#[cfg(feature = "onnxruntime")]
+#[test]
+fn onnx_runtime_scores_as_python_does() {
+    if std::env::var_os(detoxlm_onnx::LIBRARY_VARIABLE).is_none_or(|path| path.is_empty()) {
+        eprintln!("skipped: {} names no library", detoxlm_onnx::LIBRARY_VARIABLE);
+        return;
+    }
+    for name in ["bag", "encoder"] {
+        let scorer = OnnxScorer::open(fixture(name)).unwrap();
+        let expected = expected(name);
+        let verdicts = score(&scorer, expected.iter().map(|text| text.text.as_str()));
+        for (found, expected) in verdicts.iter().zip(&expected) {
+            assert!(difference(found, &verdict(&expected.max)) < 1e-5, "{:?}", expected.text);
+        }
+    }
+}
