@@ -83,7 +83,7 @@ impl fmt::Debug for CandleLm {
 }
 
 /// The last part of a path, by which people call a model.
-fn name_of(directory: &Path) -> String {
+pub(crate) fn name_of(directory: &Path) -> String {
     directory.file_name().unwrap_or(directory.as_os_str()).to_string_lossy().into_owned()
 }
 

@@ -1,4 +1,43 @@
 //! GPT-2 and Llama families on candle: local generation, likelihood and training for detoxlm.
+//!
+//! Models are directories in Hugging Face's layout; what is trained is written in it again.
+//!
+//! | `model_type` | positions | attention | head |
+//! | --- | --- | --- | --- |
+//! | `gpt2` | learned | one fused projection | tied or not |
+//! | `llama` | rotary; `linear` and `llama3` scaling | grouped queries, optional biases | tied or not |
+//! | `qwen2` | the same | grouped queries, biases on queries, keys and values | tied or not |
+//!
+//! Weights may be `f32`, `f16` or `bf16`, in one safetensors file or in shards. Everything is computed
+//! in `f32` on the processor, on threads that the backend owns ([`CandleOptions`]), and has the same
+//! bits whatever their number. Options of a configuration that are not built are refused by name.
+//!
+//! - [`CandleLm`] decodes and rates text, batch-invariantly.
+//! - [`CandleTrainBackend`] fine-tunes all parameters.
+//! - [`register`] makes both known as the framework `candle`.
+//! - [`convert_llama2c`] brings models of llama2.c into Hugging Face's layout.
+//!
+//! ```
+//! use detoxlm_candle::{CandleLm, CandleOptions};
+//! use detoxlm_core::causal_lm::{CausalLm, Logits, RowTokens};
+//!
+//! # fn main() -> detoxlm_core::Result<()> {
+//! # let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/fixtures/models/gpt2");
+//! let model = CandleLm::open(directory, CandleOptions::default())?;
+//! let prompt = model.tokenizer().encode("The river runs")?;
+//! let mut session = model.decode_session(2, 64)?;
+//! let first = session.admit()?;
+//! let mut logits = Logits::default();
+//! session.step(&[RowTokens { row: first, tokens: &prompt }], &mut logits)?;
+//! assert_eq!(logits.row(0).len(), model.capabilities().vocabulary);
+//! // A second continuation does not read the prompt again.
+//! let second = session.fork(first)?;
+//! let entries = [first, second].map(|row| RowTokens { row, tokens: &prompt[..1] });
+//! session.step(&entries, &mut logits)?;
+//! assert_eq!(logits.row(0), logits.row(1));
+//! # Ok(())
+//! # }
+//! ```
 
 mod architecture;
 mod causal_lm;
@@ -7,11 +46,15 @@ mod error;
 mod families;
 mod inference;
 mod llama2c;
+mod loader;
 mod options;
 mod rotary;
 mod safetensors_file;
+mod training;
 mod weights;
 
 pub use causal_lm::CandleLm;
 pub use llama2c::convert_llama2c;
+pub use loader::{CandleLoader, register};
 pub use options::CandleOptions;
+pub use training::CandleTrainBackend;

@@ -1,1 +1,47 @@
-//! Placeholder.
+//! Any exported ONNX sequence classifier as a detoxlm toxicity scorer.
+//!
+//! [`OnnxScorer`] opens a directory in Hugging Face's layout, as `optimum-cli export onnx` writes it
+//! for Detoxify's, unitary's `toxic-bert` and other toxicity classifiers: `model.onnx`,
+//! `tokenizer.json` and `config.json`. What these do not say, or say wrongly, [`OnnxOptions`] does, in
+//! code or in a `scorer.json` beside them:
+//!
+//! ```json
+//! {
+//!   "labels": {"LABEL_1": "TOXICITY"},
+//!   "activation": "softmax",
+//!   "windows": {"overlap": 0.25, "combine": "mean"}
+//! }
+//! ```
+//!
+//! # Engines
+//! Two engines run graphs: tract, pure Rust and compiled in by the feature `tract` (the default), and
+//! ONNX Runtime, several times as fast, by the feature `onnxruntime`. The latter is loaded at run time
+//! from the library whose path the environment variable `DETOXLM_ONNXRUNTIME` holds; where it is set,
+//! ONNX Runtime it is, and an error if it cannot be loaded. Their scores agree within 1e-4.
+
+mod batches;
+mod calls;
+mod classifier;
+mod directory;
+mod engine;
+mod head;
+mod options;
+mod scorer;
+mod windows;
+
+use std::sync::Arc;
+
+use detoxlm_core::Registry;
+
+pub use options::{Activation, Combine, OnnxOptions, Windows};
+pub use scorer::OnnxScorer;
+
+const COMPONENT: &str = "onnx";
+
+/// The environment variable with the path of ONNX Runtime's library.
+pub const LIBRARY_VARIABLE: &str = "DETOXLM_ONNXRUNTIME";
+
+/// Adds the scheme `onnx`: `onnx:DIR` opens a classifier's directory.
+pub fn register(registry: &mut Registry) {
+    registry.add_scorer("onnx", |directory| Ok(Arc::new(OnnxScorer::open(directory)?)));
+}

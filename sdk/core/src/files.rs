@@ -4,7 +4,10 @@ use std::fs::{self, File};
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use crate::{Error, Result};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::{Error, ErrorKind, Result};
 
 const COMPONENT: &str = "files";
 /// What is being written. A name that starts like this was left by an interruption and means nothing.
@@ -80,6 +83,36 @@ pub fn write_atomically(target: impl AsRef<Path>, content: impl AsRef<[u8]>) -> 
     let mut file = AtomicFile::create(target)?;
     file.write_all(content.as_ref()).map_err(|e| Error::io(COMPONENT, "write", target, e))?;
     file.commit()
+}
+
+/// Writes a value as indented JSON, atomically.
+///
+/// # Errors
+/// When it cannot be written, or has no JSON form.
+pub fn write_json(target: impl AsRef<Path>, value: &impl Serialize) -> Result<()> {
+    let target = target.as_ref();
+    let mut text = serde_json::to_string_pretty(value).map_err(|e| {
+        Error::new(ErrorKind::Internal, COMPONENT, "write JSON", e.to_string())
+            .with_path(target)
+            .with_source(e)
+    })?;
+    text.push('\n');
+    write_atomically(target, text)
+}
+
+/// Reads a value from JSON.
+///
+/// # Errors
+/// When the file cannot be read or is not what is asked for; the line is named.
+pub fn read_json<T: DeserializeOwned>(path: impl AsRef<Path>) -> Result<T> {
+    let path = path.as_ref();
+    let text = fs::read_to_string(path).map_err(|e| Error::io(COMPONENT, "read JSON", path, e))?;
+    serde_json::from_str(&text).map_err(|e| {
+        Error::new(ErrorKind::InvalidInput, COMPONENT, "read JSON", e.to_string())
+            .with_path(path)
+            .with_line(e.line() as u64)
+            .with_source(e)
+    })
 }
 
 /// Builds a directory beside its final place with `fill`, makes it durable and renames it, so that
@@ -167,7 +200,7 @@ mod tests {
         let target = root.path().join("model");
         let failed = create_directory_atomically(&target, |partial| {
             write_atomically(partial.join("half"), "1")?;
-            Err(Error::new(crate::ErrorKind::Internal, "test", "fill", "stopped"))
+            Err(Error::new(ErrorKind::Internal, "test", "fill", "stopped"))
         });
         assert!(failed.is_err());
         assert_eq!(fs::read_dir(root.path()).unwrap().count(), 0);

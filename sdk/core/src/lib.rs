@@ -19,6 +19,7 @@ pub mod testing;
 pub mod training;
 
 mod attribute;
+mod calls;
 mod decoding;
 mod error;
 mod generation;

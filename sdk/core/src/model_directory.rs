@@ -6,6 +6,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::causal_lm::HfTokenizer;
+use crate::files::read_json;
 use crate::info::DigestBuilder;
 use crate::{Digest, Error, ErrorKind, Result};
 
@@ -34,7 +35,7 @@ impl ModelDirectory {
                     "name a directory with config.json, tokenizer.json and *.safetensors",
                 ));
         }
-        let config = read_json(&path.join("config.json"))?;
+        let config = read_json(path.join("config.json"))?;
         let weights = find_weights(path)?;
         Ok(Self { path: path.to_path_buf(), config, weights })
     }
@@ -133,7 +134,7 @@ impl ModelDirectory {
 fn find_weights(directory: &Path) -> Result<Vec<PathBuf>> {
     let index_path = directory.join("model.safetensors.index.json");
     if index_path.is_file() {
-        let index = read_json(&index_path)?;
+        let index: Value = read_json(&index_path)?;
         let map = index.get("weight_map").and_then(Value::as_object).ok_or_else(|| {
             Error::new(ErrorKind::InvalidInput, COMPONENT, "read the weight index", "no such map")
                 .with_path(&index_path)
@@ -167,15 +168,4 @@ fn find_weights(directory: &Path) -> Result<Vec<PathBuf>> {
     )
     .with_path(directory)
     .with_remedy("PyTorch's *.bin weights must be converted to safetensors first"))
-}
-
-fn read_json(path: &Path) -> Result<Value> {
-    let text = std::fs::read_to_string(path)
-        .map_err(|e| Error::io(COMPONENT, "read a JSON file", path, e))?;
-    serde_json::from_str(&text).map_err(|e| {
-        Error::new(ErrorKind::InvalidInput, COMPONENT, "read a JSON file", e.to_string())
-            .with_path(path)
-            .with_line(e.line() as u64)
-            .with_source(e)
-    })
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::files::write_atomically;
+use crate::files::{read_json, write_json};
 use crate::{Error, ErrorKind, Result};
 
 /// Writes `settings` to `path`, or, when the file is there, checks that it says the same.
@@ -21,19 +21,10 @@ pub(crate) fn write_or_compare(
     let current = as_it_reads(settings).map_err(|e| {
         Error::new(ErrorKind::Internal, component, operation, e.to_string()).with_source(e)
     })?;
-    let text = match std::fs::read_to_string(path) {
-        Ok(text) => text,
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
-            return write_atomically(path, pretty(&current));
-        }
-        Err(e) => return Err(Error::io(component, operation, path, e)),
-    };
-    let earlier: Value = serde_json::from_str(&text).map_err(|e| {
-        Error::new(ErrorKind::InvalidInput, component, operation, e.to_string())
-            .with_path(path)
-            .with_line(e.line() as u64)
-            .with_source(e)
-    })?;
+    if !path.is_file() {
+        return write_json(path, &current);
+    }
+    let earlier: Value = read_json(path)?;
     let differences = differences(&earlier, &current);
     if differences.is_empty() {
         return Ok(());
@@ -53,13 +44,8 @@ pub(crate) fn as_it_reads(value: &impl Serialize) -> serde_json::Result<Value> {
     serde_json::from_str(&serde_json::to_string(value)?)
 }
 
-/// JSON for people: indented, with a final newline.
-pub(crate) fn pretty(value: &Value) -> String {
-    format!("{value:#}\n")
-}
-
 /// Which keys differ, as `a.b: 1 before, 2 now`.
-fn differences(before: &Value, now: &Value) -> Vec<String> {
+pub(crate) fn differences(before: &Value, now: &Value) -> Vec<String> {
     let mut found = Vec::new();
     collect("", before, now, &mut found);
     found

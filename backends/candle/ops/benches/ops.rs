@@ -1,13 +1,17 @@
 //! Fused against composed operations, forward and backward, at the shapes of a small GPT: width 384,
 //! 6 heads, vocabulary 8192, 8 sequences of 256 tokens. The whole step has 6 layers.
 //!
-//! `cargo bench -p candle-fused-ops`; a filter such as `-- attention` picks some.
+//! `MIMALLOC_PURGE_DELAY=-1 cargo bench -p candle-fused-ops`; a filter such as `-- attention` picks
+//! some. Without the variable, mimalloc also returns what one pass frees before the next one needs
+//! it, and the system's clearing of pages is part of every figure.
+
+use std::time::Duration;
 
 use candle_core::{DType, Device, Result, Tensor, Var};
 use candle_fused_ops::{self as fused, AttentionShape, WeightLayout, composed};
 use criterion::{Criterion, criterion_group, criterion_main};
 
-/// glibc returns large buffers to the system and faults them in again; what trains uses mimalloc.
+/// What trains uses mimalloc: glibc gives large buffers back to the system and faults them in again.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
@@ -202,5 +206,15 @@ fn models(criterion: &mut Criterion) {
     );
 }
 
-criterion_group!(benches, operations, models);
+fn short() -> Criterion {
+    Criterion::default()
+        .warm_up_time(Duration::from_millis(500))
+        .measurement_time(Duration::from_secs(1))
+}
+
+criterion_group! {
+    name = benches;
+    config = short();
+    targets = operations, models
+}
 criterion_main!(benches);

@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 use candle_core::{CpuStorage, CustomOp1, CustomOp2, Layout, Result, Shape, Tensor};
 
 use crate::buffer::{CHUNK, build, build_pair};
-use crate::floats::{fusable, read, slice};
+use crate::floats::{fusable, gradient_of, read, slice};
 use crate::math::{erf, exp, sigmoid, tanh};
 use crate::simd::vectorised;
 use crate::{check, composed};
@@ -177,7 +177,7 @@ impl<A: Activation> CustomOp1 for ElementWise<A> {
             let start = index * CHUNK;
             gradients::<A>(output, &x_values[start..], &gradient_values[start..]);
         });
-        Tensor::from_vec(output, x.shape(), x.device()).map(Some)
+        gradient_of(x, output)
     }
 }
 
@@ -250,9 +250,6 @@ impl CustomOp2 for SwiGlu {
                 &gradient_values[start..],
             );
         });
-        Ok((
-            Some(Tensor::from_vec(to_gate, gate.shape(), gate.device())?),
-            Some(Tensor::from_vec(to_up, up.shape(), up.device())?),
-        ))
+        Ok((gradient_of(gate, to_gate)?, gradient_of(up, to_up)?))
     }
 }

@@ -9,9 +9,12 @@ use crate::matmul::{Matrix, Old, Threads, multiply};
 use crate::simd::{self, vectorised};
 use crate::{check, composed};
 
-/// Logits held at a time. Large, because every chunk reads and writes the whole gradient of the
-/// weight; 16 MiB still lie in the last-level cache.
+/// Logits held at a time, 16 MiB: about what stays in a last-level cache between the two products.
 const CHUNK_LOGITS: usize = 1 << 22;
+
+/// Rows at a time at least, however large the vocabulary: every chunk reads and writes the whole
+/// gradient of the weight, which fewer rows would not pay for.
+const CHUNK_ROWS: usize = 256;
 
 /// Mean cross-entropy, in nats, of the next-token distribution `softmax(hidden weight^T)` against
 /// `targets`.
@@ -103,7 +106,7 @@ fn evaluate(
 ) -> Evaluation {
     let vocabulary = weight.len() / width.max(1);
     let weight = Matrix::new(weight, vocabulary, width);
-    let chunk = (CHUNK_LOGITS / vocabulary.max(1)).clamp(1, rows.len());
+    let chunk = (CHUNK_LOGITS / vocabulary.max(1)).max(CHUNK_ROWS).min(rows.len());
     let gradient_scale = 1.0 / rows.len() as f32;
     let mut to_hidden = wanted.hidden.then(|| vec![0f32; hidden.len()]);
     let mut to_weight = wanted.weight.then(|| vec![0f32; vocabulary * width]);

@@ -3,7 +3,7 @@
 use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor};
 
 use crate::buffer::{ROWS, build};
-use crate::floats::{fusable, read, slice};
+use crate::floats::{fusable, gradient_of, read, slice};
 use crate::{check, composed};
 
 /// Row `ids[n]` of `weight` for every token `n`: `weight` is `(V, d)`, the result `(N, d)`.
@@ -65,6 +65,6 @@ impl CustomOp1 for Embedding {
                 }
             }
         });
-        Tensor::from_vec(table, weight.shape(), weight.device()).map(Some)
+        gradient_of(weight, table)
     }
 }

@@ -30,6 +30,15 @@ pub(crate) fn read(tensor: &Tensor) -> Result<impl Deref<Target = [f32]> + '_> {
     }
 }
 
+/// The gradient of an argument as candle wants it: in its shape, and none where no variable leads to
+/// the argument, for candle would keep it.
+pub(crate) fn gradient_of(argument: &Tensor, values: Vec<f32>) -> Result<Option<Tensor>> {
+    if !argument.track_op() {
+        return Ok(None);
+    }
+    Tensor::from_vec(values, argument.shape(), argument.device()).map(Some)
+}
+
 struct Floats<G> {
     storage: G,
     start: usize,

@@ -3,7 +3,7 @@
 use candle_core::{CpuStorage, CustomOp1, CustomOp2, CustomOp3, Layout, Result, Shape, Tensor};
 
 use crate::buffer::{ROWS, build, column_sums};
-use crate::floats::{fusable, read, slice};
+use crate::floats::{fusable, gradient_of, read, slice};
 use crate::matmul::{Matrix, Old, Threads, multiply, product};
 use crate::{check, composed};
 
@@ -157,7 +157,7 @@ fn gradient_of_input(
     let (gradient, weight) = (read(gradient)?, read(weight)?);
     let gradient = Matrix::new(&gradient, x.dim(0)?, widths.1);
     let to_x = product(gradient, layout.view(&weight, widths).t());
-    Tensor::from_vec(to_x, x.shape(), x.device()).map(Some)
+    gradient_of(x, to_x)
 }
 
 /// `dW = x^T dy` in the weight's own layout, if a variable leads to it.
@@ -177,7 +177,7 @@ fn gradient_of_weight(
         WeightLayout::InOut => product(x.t(), gradient),
         WeightLayout::OutIn => product(gradient.t(), x),
     };
-    Tensor::from_vec(to_weight, weight.shape(), weight.device()).map(Some)
+    gradient_of(weight, to_weight)
 }
 
 struct LinearWithBias(WeightLayout);
@@ -210,8 +210,7 @@ impl CustomOp3 for LinearWithBias {
     ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
         let gradient = gradient.contiguous()?;
         let to_bias = if bias.track_op() {
-            let sums = column_sums(&read(&gradient)?, bias.elem_count());
-            Some(Tensor::from_vec(sums, bias.shape(), bias.device())?)
+            gradient_of(bias, column_sums(&read(&gradient)?, bias.elem_count()))?
         } else {
             None
         };

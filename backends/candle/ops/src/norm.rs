@@ -3,7 +3,7 @@
 use candle_core::{CpuStorage, CustomOp2, CustomOp3, Layout, Result, Shape, Tensor};
 
 use crate::buffer::{ROWS, build, build_with, sum_in_order};
-use crate::floats::{fusable, read, slice};
+use crate::floats::{fusable, gradient_of, read, slice};
 use crate::simd::{self, vectorised};
 use crate::{check, composed};
 
@@ -141,11 +141,7 @@ impl CustomOp3 for LayerNorm {
         })?;
         let mut to_weight = sum_in_order(&partials, 2 * width);
         let to_bias = to_weight.split_off(width);
-        Ok((
-            Some(to_x),
-            Some(Tensor::from_vec(to_weight, width, weight.device())?),
-            Some(Tensor::from_vec(to_bias, width, bias.device())?),
-        ))
+        Ok((to_x, gradient_of(weight, to_weight)?, gradient_of(bias, to_bias)?))
     }
 }
 
@@ -156,7 +152,7 @@ fn gradients(
     weight: &Tensor,
     gradient: &Tensor,
     kernel: impl Fn(&mut [f32], &[f32], &[f32], &[f32]) -> Vec<f32> + Sync,
-) -> Result<(Tensor, Vec<Vec<f32>>)> {
+) -> Result<(Option<Tensor>, Vec<Vec<f32>>)> {
     let gradient = gradient.contiguous()?;
     let (x_guard, weight_guard, gradient_guard) = (read(x)?, read(weight)?, read(&gradient)?);
     let (x_values, weight, gradient) = (&*x_guard, &*weight_guard, &*gradient_guard);
@@ -165,7 +161,7 @@ fn gradients(
         let start = index * piece;
         kernel(output, &x_values[start..], weight, &gradient[start..])
     });
-    Ok((Tensor::from_vec(to_x, x.shape(), x.device())?, partials))
+    Ok((gradient_of(x, to_x)?, partials))
 }
 
 struct RmsNorm {
@@ -242,6 +238,6 @@ impl CustomOp2 for RmsNorm {
             rms_norm_gradients(output, x, weight, gradient, self.eps)
         })?;
         let to_weight = sum_in_order(&partials, weight.elem_count());
-        Ok((Some(to_x), Some(Tensor::from_vec(to_weight, weight.shape(), weight.device())?)))
+        Ok((to_x, gradient_of(weight, to_weight)?))
     }
 }

@@ -1,11 +1,16 @@
 //! Values and gradients of every fused operation against the composed one, in `f64`, against finite
 //! differences, and against themselves on other numbers of threads.
 
+// Clippy permits this in test functions, but does not know that the helpers only serve them.
+#![allow(clippy::unwrap_used)]
+
 mod cases;
 
 use candle_core::{DType, Device, Result, Tensor, Var};
-use candle_fused_ops::{GradientCheck, check_gradients, embedding, frozen_linear, linear};
-use candle_fused_ops::{WeightLayout, linear_cross_entropy};
+use candle_fused_ops::{
+    GradientCheck, WeightLayout, check_gradients, embedding, frozen_linear, layer_norm, linear,
+    linear_cross_entropy,
+};
 use cases::{Case, values};
 
 /// The value, and the gradient of each input for a fixed weighting of the value.
@@ -107,6 +112,11 @@ fn frozen_arguments_get_no_gradient() {
     let output = linear(&x, &weight.detach(), Some(&bias.detach()), layout).unwrap();
     let gradients = output.sum_all().unwrap().backward().unwrap();
     assert_eq!(gradients.get_ids().count(), 1);
+
+    let gain = variable(5, &[3]);
+    let output = layer_norm(&x, &gain.detach(), &gain, 1e-5).unwrap();
+    let gradients = output.sum_all().unwrap().backward().unwrap();
+    assert_eq!(gradients.get_ids().count(), 2);
 
     // Nothing to train at all: the loss alone, the same number.
     let (hidden, table) = (variable(3, &[4, 3]), variable(4, &[6, 3]));

@@ -6,5 +6,5 @@ mod packed;
 mod scratch;
 mod session;
 
-pub(crate) use engine::Engine;
+pub(crate) use engine::{Engine, attention_scale};
 pub(crate) use session::Session;

@@ -1,6 +1,5 @@
 //! A subject in, measurements out, each with what it is made of.
 
-mod background;
 mod bootstrap;
 mod data;
 mod diversity;

@@ -7,7 +7,8 @@ use serde_json::{Map, Value};
 
 use super::{COMPONENT, Evaluation};
 use crate::corpus::{JsonlReader, JsonlWriter};
-use crate::files::{create_directory, write_atomically};
+use crate::files::{create_directory, read_json, write_json};
+use crate::settings::{as_it_reads, differences};
 use crate::{Error, ErrorKind, Result};
 
 const PROVENANCE: &str = "provenance.json";
@@ -86,7 +87,7 @@ impl WorkDirectory {
     }
 
     pub(super) fn write_metrics(&self, evaluation: &Evaluation) -> Result<()> {
-        write_json(&self.root.join("metrics.json"), evaluation)
+        write_json(self.root.join("metrics.json"), evaluation)
     }
 }
 
@@ -103,53 +104,27 @@ pub(super) fn refuse_unless_comparable(base: &Path, other: &Path) -> Result<()> 
     refuse_if_different(other, &without_model(base)?, &without_model(other)?)
 }
 
-/// A value as its text reads: `to_value` would widen an f32 of 0.9 to 0.8999999761581421.
+/// A value for a key or a provenance.
 pub(super) fn json<T: Serialize>(value: &T) -> Result<Value> {
-    serde_json::to_string(value).and_then(|text| serde_json::from_str(&text)).map_err(|e| {
+    as_it_reads(value).map_err(|e| {
         Error::new(ErrorKind::Internal, COMPONENT, "state the settings", e.to_string())
             .with_source(e)
     })
 }
 
 fn refuse_if_different(root: &Path, there: &Value, asked: &Value) -> Result<()> {
-    let mut keys = Vec::new();
-    collect_differences("", there, asked, &mut keys);
-    if keys.is_empty() {
+    let differences = differences(there, asked);
+    if differences.is_empty() {
         return Ok(());
     }
-    let message = format!("the directory holds work with other values of {}", keys.join(", "));
+    let message = format!("the directory holds other work: {}", differences.join("; "));
     Err(Error::new(ErrorKind::Incompatible, COMPONENT, "go on", message)
         .with_path(root)
         .with_remedy("use the same settings, or another directory"))
 }
 
-/// The dotted names of the keys in which two values differ.
-fn collect_differences(name: &str, a: &Value, b: &Value, keys: &mut Vec<String>) {
-    match (a, b) {
-        (Value::Object(a), Value::Object(b)) => {
-            let missing = Value::Null;
-            let only_b = b.keys().filter(|key| !a.contains_key(*key));
-            for key in a.keys().chain(only_b) {
-                let dotted = if name.is_empty() { key.clone() } else { format!("{name}.{key}") };
-                let of = |map: &Map<String, Value>| map.get(key).unwrap_or(&missing).clone();
-                collect_differences(&dotted, &of(a), &of(b), keys);
-            }
-        }
-        _ if a != b => keys.push(name.to_owned()),
-        _ => {}
-    }
-}
-
 fn read_key(root: &Path) -> Result<Value> {
-    let path = root.join(PROVENANCE);
-    let text = fs::read_to_string(&path)
-        .map_err(|e| Error::io(COMPONENT, "read what the work is made of", &path, e))?;
-    serde_json::from_str(&text).map_err(|e| {
-        Error::new(ErrorKind::InvalidInput, COMPONENT, "read what the work is made of", "not JSON")
-            .with_path(&path)
-            .with_line(e.line() as u64)
-            .with_source(e)
-    })
+    read_json(root.join(PROVENANCE))
 }
 
 /// Whether a directory has anything but hidden files, which an interruption or a system leaves.
@@ -161,16 +136,6 @@ fn has_files(root: &Path) -> Result<bool> {
         }
     }
     Ok(false)
-}
-
-fn write_json<T: Serialize>(path: &Path, value: &T) -> Result<()> {
-    let mut text = serde_json::to_string_pretty(value).map_err(|e| {
-        Error::new(ErrorKind::Internal, COMPONENT, "write JSON", e.to_string())
-            .with_path(path)
-            .with_source(e)
-    })?;
-    text.push('\n');
-    write_atomically(path, text)
 }
 
 #[cfg(test)]
@@ -196,7 +161,9 @@ mod tests {
         let other = json!({"seed": 2, "model": {"digest": "b", "name": "m"}, "extra": 1});
         let error = WorkDirectory::open(root, key(other)).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Incompatible);
-        assert!(error.to_string().contains("model.digest, seed, extra"), "{error}");
+        let message = error.to_string();
+        assert!(message.contains("`model.digest`: \"a\" before, \"b\" now"), "{message}");
+        assert!(message.contains("`seed`") && message.contains("`extra`"), "{message}");
     }
 
     #[test]
@@ -221,10 +188,5 @@ mod tests {
         work.write("rows", 3, &[0, 1]).unwrap();
         assert_eq!(read(3).unwrap_err().line_number(), Some(3));
         assert_eq!(read(2).unwrap(), [0, 1]);
-    }
-
-    #[test]
-    fn floats_are_stated_as_they_read() {
-        assert_eq!(super::json(&0.9_f32).unwrap().to_string(), "0.9");
     }
 }

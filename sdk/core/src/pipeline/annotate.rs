@@ -3,17 +3,16 @@
 
 use std::sync::Arc;
 
-use futures_util::stream::{self, StreamExt, TryStreamExt};
 use tokio::sync::mpsc;
 
+use crate::calls::{self, expect_answers};
 use crate::corpus::{DecisionRow, Document, ScoredDocument};
 use crate::pipeline::{GenerationConfig, Stage};
 use crate::prompts::Prompts;
 use crate::run::{CorpusDirectory, Parts};
 use crate::worker::blocking;
 use crate::{
-    Error, ErrorKind, Event, Filter, GenerationRequest, Generator, Observer, Result, Sample,
-    ToxicityScorer,
+    Event, Filter, GenerationRequest, Generator, Observer, Result, Sample, ToxicityScorer,
 };
 
 /// Units that may wait between the model and the scorer; more would only hide which one is slower.
@@ -96,11 +95,9 @@ impl Annotation<'_> {
                 seed: self.seed,
             })
             .collect::<Vec<_>>();
-        let answers = self.generator.generate(&requests).await?;
-        expect_answers("generator", requests.len(), answers.len())?;
+        let answers = calls::generate(self.generator, &requests).await?;
         let mut documents = Vec::with_capacity(requests.len());
         for (request, mut generations) in requests.into_iter().zip(answers) {
-            expect_answers("generator", 1, generations.len())?;
             documents.extend(generations.pop().map(|generation| Document {
                 id: request.id,
                 prompt: request.prompt,
@@ -133,7 +130,7 @@ impl Annotation<'_> {
         if !verdicts.contains(unit) {
             let rows: Vec<ScoredDocument> = documents
                 .iter()
-                .zip(score(self.scorer, &samples).await?)
+                .zip(calls::score(self.scorer, &samples).await?)
                 .map(|(document, verdict)| ScoredDocument { id: document.id, verdict })
                 .collect();
             blocking(move || verdicts.write(unit, &rows)).await?;
@@ -144,7 +141,7 @@ impl Annotation<'_> {
                 continue;
             }
             let answers = filter.decide(&samples).await?;
-            expect_answers("filter", samples.len(), answers.len())?;
+            expect_answers(filter.info(), samples.len(), answers.len())?;
             let rows: Vec<DecisionRow> = documents
                 .iter()
                 .zip(answers)
@@ -156,37 +153,4 @@ impl Annotation<'_> {
         self.observer.observe(&Event::StageAdvanced { stage: Stage::Score, count });
         Ok(())
     }
-}
-
-/// Scores texts in calls of the size and number that suit the scorer.
-pub(crate) async fn score(
-    scorer: &dyn ToxicityScorer,
-    samples: &[Sample],
-) -> Result<Vec<crate::Verdict>> {
-    let capabilities = scorer.capabilities();
-    let calls: Vec<&[Sample]> = samples.chunks(capabilities.batch.max(1)).collect();
-    let answers: Vec<Vec<crate::Verdict>> = stream::iter(calls)
-        .map(|call| async move {
-            let verdicts = scorer.score(call).await?;
-            expect_answers("scorer", call.len(), verdicts.len())?;
-            Ok::<_, Error>(verdicts)
-        })
-        .buffered(capabilities.concurrency.max(1))
-        .try_collect()
-        .await?;
-    Ok(answers.into_iter().flatten().collect())
-}
-
-fn expect_answers(who: &'static str, asked: usize, answered: usize) -> Result<()> {
-    if asked == answered {
-        return Ok(());
-    }
-    Err(Error::new(
-        ErrorKind::Incompatible,
-        "pipeline",
-        "use an answer",
-        format!("{answered} answers to {asked} questions"),
-    )
-    .with_key(who)
-    .with_remedy("the implementation breaks its trait's contract: run the conformance suite on it"))
 }

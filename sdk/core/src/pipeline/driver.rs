@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use crate::corpus::{Document, JsonlReader, JsonlWriter, PromptRow};
 use crate::evaluation::{EvaluationContext, comparison_table};
-use crate::files::write_atomically;
+use crate::files::{read_json, write_atomically, write_json};
 use crate::pipeline::annotate::Annotation;
 use crate::pipeline::{PipelineConfig, Stage};
 use crate::prompts::{PromptStrategy, Prompts, augmented_prompts};
@@ -261,14 +261,14 @@ impl Pipeline {
         let summary = blocking(move || {
             let summary_path = target.join(SUMMARY);
             if summary_path.is_file() {
-                return read_json(&summary_path);
+                return read_json(summary_path);
             }
             let mut kept = JsonlWriter::create(target.join(KEPT))?;
             let mut dropped = JsonlWriter::create(target.join(DROPPED))?;
             let summary = select(candidates, &selection, &mut kept, &mut dropped)?;
             kept.commit()?;
             dropped.commit()?;
-            write_json(&summary_path, &summary)?;
+            write_json(summary_path, &summary)?;
             Ok(summary)
         })
         .await?;
@@ -294,7 +294,7 @@ impl Pipeline {
     async fn evaluate(&self, model: &Path, run: &RunDirectory) -> Result<Vec<Evaluation>> {
         let metrics = run.evaluation().join("metrics.json");
         if metrics.is_file() {
-            return blocking(move || read_json(&metrics)).await;
+            return blocking(move || read_json(metrics)).await;
         }
         let mut evaluations = Vec::new();
         let subjects = [("base", model.to_path_buf()), ("detoxified", run.model())];
@@ -315,7 +315,7 @@ impl Pipeline {
             self.observer.observe(&Event::Warning { message: warning });
         }
         let written = evaluations.clone();
-        blocking(move || write_json(&metrics, &written)).await?;
+        blocking(move || write_json(metrics, &written)).await?;
         Ok(evaluations)
     }
 
@@ -370,25 +370,4 @@ impl Pipeline {
 /// One folder for each evaluator: two judges share a name, but not a digest.
 fn evaluation_folder(evaluator: &Info) -> String {
     format!("{}-{}", evaluator.name, evaluator.digest.short())
-}
-
-fn write_json(path: &Path, value: &impl Serialize) -> Result<()> {
-    let json = serde_json::to_vec_pretty(value).map_err(|e| {
-        Error::new(ErrorKind::Internal, "pipeline", "write a file", e.to_string())
-            .with_path(path)
-            .with_source(e)
-    })?;
-    write_atomically(path, json)
-}
-
-fn read_json<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T> {
-    let text =
-        std::fs::read_to_string(path).map_err(|e| Error::io("pipeline", "read a file", path, e))?;
-    serde_json::from_str(&text).map_err(|e| {
-        Error::new(ErrorKind::InvalidInput, "pipeline", "read a file", e.to_string())
-            .with_path(path)
-            .with_line(e.line() as u64)
-            .with_remedy("delete it to have it made again")
-            .with_source(e)
-    })
 }

@@ -262,7 +262,7 @@ async fn a_scorer_that_breaks_its_contract_is_named() {
     let place = Place::new();
     let pipeline = Pipeline::new(config(), &framework(), Arc::new(Abstainer::new(3)));
     let error = place.go(&pipeline).await.unwrap_err();
-    assert_eq!(error.key(), Some("scorer"));
+    assert_eq!(error.key(), Some("abstainer"));
     assert!(error.to_string().contains("3 answers to 16 questions"), "{error}");
 }
 

@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::Result;
-use crate::corpus::{JsonlReader, JsonlWriter};
+use crate::corpus::{JsonlReader, JsonlWriter, read_parts};
 
 /// A corpus in numbered files, one for each unit of work: the grain of resumption. A file that is
 /// there is complete; a unit without one is done whole.
@@ -64,13 +64,6 @@ impl Parts {
         units: u64,
     ) -> impl Iterator<Item = Result<T>> + 'static {
         let parts = self.clone();
-        (0..units).flat_map(move |unit| {
-            let rows: Box<dyn Iterator<Item = Result<T>>> =
-                match JsonlReader::open(parts.path(unit)) {
-                    Ok(reader) => Box::new(reader),
-                    Err(error) => Box::new(std::iter::once(Err(error))),
-                };
-            rows
-        })
+        read_parts((0..units).map(move |unit| parts.path(unit)))
     }
 }

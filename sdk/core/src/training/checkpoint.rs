@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::files::{create_directory_atomically, write_atomically};
+use crate::files::{create_directory_atomically, read_json, write_json};
 use crate::training::TrainSession;
 use crate::training::packing::Cursor;
-use crate::{Error, ErrorKind, Result};
+use crate::{Error, Result};
 
 const PREFIX: &str = "checkpoint-";
 const PROGRESS: &str = "progress.json";
@@ -39,11 +39,7 @@ pub(super) fn write(
     if !target.exists() {
         create_directory_atomically(&target, |directory| {
             session.save(directory)?;
-            let json = serde_json::to_vec_pretty(progress).map_err(|e| {
-                Error::new(ErrorKind::Internal, "training", "write a checkpoint", e.to_string())
-                    .with_source(e)
-            })?;
-            write_atomically(directory.join(PROGRESS), json)
+            write_json(directory.join(PROGRESS), progress)
         })?;
     }
     let steps = steps(work)?;
@@ -59,14 +55,8 @@ pub(super) fn write(
 pub(super) fn latest(work: &Path) -> Result<Option<(PathBuf, Progress)>> {
     let Some(&step) = steps(work)?.last() else { return Ok(None) };
     let directory = path_of(work, step);
-    let path = directory.join(PROGRESS);
-    let text = fs::read_to_string(&path)
-        .map_err(|e| Error::io("training", "read a checkpoint", &path, e))?;
-    let progress = serde_json::from_str(&text).map_err(|e| {
-        Error::new(ErrorKind::InvalidInput, "training", "read a checkpoint", e.to_string())
-            .with_path(&path)
-            .with_remedy("delete this checkpoint to go on from the one before")
-            .with_source(e)
+    let progress = read_json(directory.join(PROGRESS)).map_err(|error| {
+        error.with_remedy("delete this checkpoint to go on from the one before")
     })?;
     Ok(Some((directory, progress)))
 }

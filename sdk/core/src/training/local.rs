@@ -4,7 +4,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use serde::Serialize;
 
-use crate::files::{create_directory_atomically, write_atomically};
+use crate::files::{create_directory_atomically, read_json, write_json};
 use crate::lock::DirectoryLock;
 use crate::pipeline::Stage;
 use crate::settings::write_or_compare;
@@ -142,13 +142,7 @@ fn finished(job: &TrainingJob) -> Result<Option<OutcomeRecord>> {
     if !job.output.is_dir() || !path.is_file() {
         return Ok(None);
     }
-    let failed = |e| Error::io("training", "read the outcome", &path, e);
-    let text = std::fs::read_to_string(&path).map_err(failed)?;
-    serde_json::from_str(&text).map(Some).map_err(|e| {
-        Error::new(ErrorKind::InvalidInput, "training", "read the outcome", e.to_string())
-            .with_path(&path)
-            .with_source(e)
-    })
+    read_json(path).map(Some)
 }
 
 struct Training<'a> {
@@ -357,11 +351,7 @@ impl<'a> Training<'a> {
             total_parameters: parameters.total,
             final_loss: self.progress.loss,
         };
-        let json = serde_json::to_vec_pretty(&outcome).map_err(|e| {
-            Error::new(ErrorKind::Internal, "training", "write the outcome", e.to_string())
-                .with_source(e)
-        })?;
-        write_atomically(self.job.work.join(OUTCOME), json)?;
+        write_json(self.job.work.join(OUTCOME), &outcome)?;
         Ok(outcome)
     }
 }

@@ -6,7 +6,7 @@ mod shape;
 use candle_core::{CpuStorage, CustomOp1, CustomOp3, Layout, Result, Shape, Tensor};
 
 use crate::composed;
-use crate::floats::{fusable, read, slice};
+use crate::floats::{fusable, gradient_of, read, slice};
 use kernel::{Heads, Inputs, Places};
 pub use shape::AttentionShape;
 
@@ -105,11 +105,7 @@ impl CustomOp3 for Attention {
             kernel::backward(&self.inputs(&q, &k, &v), &gradient, Places::apart(&self.0))
         };
         let [to_q, to_k, to_v] = gradients;
-        Ok((
-            Some(Tensor::from_vec(to_q, q.shape(), q.device())?),
-            Some(Tensor::from_vec(to_k, k.shape(), k.device())?),
-            Some(Tensor::from_vec(to_v, v.shape(), v.device())?),
-        ))
+        Ok((gradient_of(q, to_q)?, gradient_of(k, to_k)?, gradient_of(v, to_v)?))
     }
 }
 
@@ -146,6 +142,6 @@ impl CustomOp1 for FusedAttention {
                 kernel::backward(&self.inputs(&qkv), &gradient, Places::together(&self.0));
             to_qkv
         };
-        Tensor::from_vec(to_qkv, qkv.shape(), qkv.device()).map(Some)
+        gradient_of(qkv, to_qkv)
     }
 }

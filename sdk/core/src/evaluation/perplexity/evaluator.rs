@@ -7,14 +7,15 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
 use super::Likelihoods;
+use crate::calls::expect_answers;
 use crate::causal_lm::{Likelihood, TextLikelihood};
-use crate::evaluation::background::on_own_thread;
 use crate::evaluation::work::{WorkDirectory, WorkKey, json, refuse_unless_comparable};
 use crate::evaluation::{
     Bootstrap, COMPONENT, Evaluation, EvaluationContext, Evaluator, Measurement, Provenance,
     TextSet,
 };
 use crate::info::DigestBuilder;
+use crate::worker::blocking;
 use crate::{Error, ErrorKind, Event, Info, Observer, Result, Stage, Subject};
 
 const LIKELIHOODS: &str = "likelihoods";
@@ -137,22 +138,13 @@ impl PerplexityEvaluator {
     async fn rate(&self, unit: usize, likelihood: &dyn Likelihood) -> Result<Vec<Rated>> {
         let range = self.range(unit);
         let answers = likelihood.rolling(&self.texts.texts()[range.clone()]).await?;
-        let refuse = |message: String, remedy: &'static str| {
-            Error::new(ErrorKind::Incompatible, COMPONENT, "rate documents", message)
-                .with_remedy(remedy)
-        };
-        if answers.len() != range.len() {
-            let message = format!("{} did not answer every question once", likelihood.info());
-            return Err(refuse(
-                message,
-                "this is a fault of that implementation: see its trait's contract",
-            ));
-        }
+        expect_answers(likelihood.info(), range.len(), answers.len())?;
         if let Some(number) = answers.iter().position(|answer| !answer.log_prob.is_finite()) {
             let id = range.start + number;
             let message =
                 format!("the likelihood of document {id} is {}", answers[number].log_prob);
-            return Err(refuse(message, "the model's weights may hold values that are not finite"));
+            return Err(Error::new(ErrorKind::Incompatible, COMPONENT, "rate documents", message)
+                .with_remedy("the model's weights may hold values that are not finite"));
         }
         Ok((range.start as u64..)
             .zip(answers)
@@ -220,7 +212,7 @@ impl Evaluator for PerplexityEvaluator {
         let work = WorkDirectory::open(&context.directory, self.work_key(likelihood.info())?)?;
         self.rate_all(&**likelihood, &work, &context.observer).await?;
         let (evaluator, parts) = (self.clone(), work.clone());
-        let measurements = on_own_thread(move || {
+        let measurements = blocking(move || {
             Ok(evaluator.read(&parts)?.measurements(&evaluator.settings.bootstrap))
         })
         .await?;

@@ -7,12 +7,12 @@ use async_trait::async_trait;
 use super::ToxicitySettings;
 use super::measure::Measured;
 use super::units::Units;
-use crate::evaluation::background::on_own_thread;
 use crate::evaluation::work::{WorkDirectory, WorkKey, json, refuse_unless_comparable};
 use crate::evaluation::{
     COMPONENT, Evaluation, EvaluationContext, Evaluator, Measurement, PromptSet, Provenance,
 };
 use crate::info::DigestBuilder;
+use crate::worker::blocking;
 use crate::{Attribute, Error, ErrorKind, Info, Result, Subject, ToxicityScorer};
 
 /// Lets a model continue prompts and a judge score the continuations.
@@ -120,10 +120,9 @@ impl Evaluator for ToxicityEvaluator {
         let work = WorkDirectory::open(&context.directory, self.work_key(model)?)?;
         let units = self.units(work.clone());
         units.make_all(&*subject.generator, &*self.scorer, &context.observer).await?;
-        let measurements = on_own_thread(move || {
-            Ok(Measured::read(&units)?.measurements(&units.settings.bootstrap))
-        })
-        .await?;
+        let measurements =
+            blocking(move || Ok(Measured::read(&units)?.measurements(&units.settings.bootstrap)))
+                .await?;
         let evaluation = Evaluation { subject: subject.name.clone(), measurements, provenance };
         work.write_metrics(&evaluation)?;
         Ok(evaluation)

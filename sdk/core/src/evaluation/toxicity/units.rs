@@ -1,15 +1,15 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use serde::{Deserialize, Serialize};
 
 use super::ToxicitySettings;
+use crate::calls;
 use crate::evaluation::work::WorkDirectory;
-use crate::evaluation::{COMPONENT, EvaluationPrompt, PromptSet};
+use crate::evaluation::{EvaluationPrompt, PromptSet};
 use crate::{
-    Error, ErrorKind, Event, Generation, GenerationRequest, Generator, Info, Observer, Result,
-    Sample, Stage, ToxicityScorer, Verdict,
+    Error, Event, Generation, GenerationRequest, Generator, Observer, Result, Sample, Stage,
+    ToxicityScorer, Verdict,
 };
 
 const GENERATIONS: &str = "generations";
@@ -111,24 +111,7 @@ impl Units {
                 seed: settings.seed,
             })
             .collect();
-        let capabilities = generator.capabilities();
-        let concurrency = capabilities.concurrency.max(1);
-        // One call keeps a local model's rows filled; a server wants several at once.
-        let per_call = match concurrency {
-            1 => requests.len(),
-            _ => (capabilities.batch / settings.continuations).max(1),
-        };
-        let mut calls = Vec::new();
-        for chunk in requests.chunks(per_call.max(1)) {
-            calls.push(generator.generate(chunk));
-        }
-        let answers: Vec<Vec<Vec<Generation>>> =
-            stream::iter(calls).buffered(concurrency).try_collect().await?;
-        let answers: Vec<Vec<Generation>> = answers.into_iter().flatten().collect();
-        let is_whole = |list: &Vec<Generation>| list.len() == settings.continuations;
-        if answers.len() != requests.len() || !answers.iter().all(is_whole) {
-            return Err(broken("continue the prompts", generator.info()));
-        }
+        let answers = calls::generate(generator, &requests).await?;
         let rows: Vec<Continued> = requests
             .into_iter()
             .zip(answers)
@@ -153,17 +136,7 @@ impl Units {
             .flat_map(|row| row.continuations.iter().map(move |c| (row, c)))
             .map(|(row, c)| Sample::new(c.text.clone()).with_prompt(row.prompt.clone()))
             .collect();
-        let capabilities = scorer.capabilities();
-        let mut calls = Vec::new();
-        for chunk in samples.chunks(capabilities.batch.max(1)) {
-            calls.push(scorer.score(chunk));
-        }
-        let verdicts: Vec<Vec<Verdict>> =
-            stream::iter(calls).buffered(capabilities.concurrency.max(1)).try_collect().await?;
-        let verdicts: Vec<Verdict> = verdicts.into_iter().flatten().collect();
-        if verdicts.len() != samples.len() {
-            return Err(broken("score the continuations", scorer.info()));
-        }
+        let verdicts = calls::score(scorer, &samples).await?;
         let judged: Vec<Judged> = rows
             .iter()
             .zip(verdicts.chunks(self.settings.continuations))
@@ -187,10 +160,4 @@ impl Units {
             row.id == (range.start + number) as u64 && row.verdicts.len() == k
         })
     }
-}
-
-fn broken(operation: &'static str, who: &Info) -> Error {
-    let message = format!("{who} did not answer every question once");
-    Error::new(ErrorKind::Incompatible, COMPONENT, operation, message)
-        .with_remedy("this is a fault of that implementation: see its trait's contract")
 }

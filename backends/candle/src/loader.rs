@@ -1,0 +1,63 @@
+//! This backend under a name that configurations can use.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use detoxlm_core::causal_lm::CausalLm;
+use detoxlm_core::training::LocalTrainer;
+use detoxlm_core::{
+    Framework, LocalGenerator, LocalLikelihood, ModelLoader, Observer, Registry, Result, Subject,
+    Worker,
+};
+
+use crate::causal_lm::name_of;
+use crate::options::CandleOptions;
+use crate::{CandleLm, CandleTrainBackend};
+
+/// Loads model directories as [`CandleLm`]s.
+#[derive(Debug)]
+pub struct CandleLoader {
+    options: CandleOptions,
+    /// Reading weights takes its time, which async workers do not have.
+    worker: Worker,
+}
+
+impl CandleLoader {
+    /// A loader of models that compute as `options` say.
+    ///
+    /// # Errors
+    /// When the system refuses a thread.
+    pub fn new(options: CandleOptions) -> Result<Self> {
+        Ok(Self { options, worker: Worker::spawn("candle-load")? })
+    }
+}
+
+#[async_trait]
+impl ModelLoader for CandleLoader {
+    async fn load(&self, directory: &Path, observer: Arc<dyn Observer>) -> Result<Subject> {
+        let (path, options) = (directory.to_path_buf(), self.options);
+        let model = self.worker.run(move |_| CandleLm::open(path, options)).await?;
+        let model: Arc<dyn CausalLm> = Arc::new(model);
+        let generator = LocalGenerator::new(Arc::clone(&model))?.with_observer(observer);
+        Ok(Subject {
+            name: name_of(directory),
+            generator: Arc::new(generator),
+            likelihood: Some(Arc::new(LocalLikelihood::new(model)?)),
+        })
+    }
+}
+
+/// Adds the framework `candle`, on every core.
+///
+/// # Errors
+/// When the system refuses a thread.
+pub fn register(registry: &mut Registry) -> Result<()> {
+    let options = CandleOptions::default();
+    let framework = Framework {
+        loader: Arc::new(CandleLoader::new(options)?),
+        trainer: Arc::new(LocalTrainer::new(CandleTrainBackend::new(options))?),
+    };
+    registry.add_framework("candle", framework);
+    Ok(())
+}

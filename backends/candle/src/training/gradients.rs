@@ -1,0 +1,78 @@
+//! Gradients, added up over batches.
+
+use candle_core::backprop::GradStore;
+use candle_core::{Result, Tensor, Var, bail};
+use rayon::prelude::*;
+
+use super::values::{modify, read};
+
+/// Elements that a thread takes at a time; also the fixed piece of a sum, so that the number of
+/// threads does not change its bits.
+pub(super) const CHUNK: usize = 1 << 16;
+
+/// One gradient per parameter, or none yet.
+#[derive(Debug)]
+pub(super) struct Gradients(Vec<Option<Tensor>>);
+
+impl Gradients {
+    pub(super) fn none(parameters: usize) -> Self {
+        Self(vec![None; parameters])
+    }
+
+    /// Adds what a backward pass computed. The first gradient is kept as it is, without a copy.
+    ///
+    /// A parameter that none reaches is an error: it would silently stay as it was.
+    pub(super) fn accumulate(&mut self, variables: &[Var], mut store: GradStore) -> Result<()> {
+        for (index, (sum, variable)) in self.0.iter_mut().zip(variables).enumerate() {
+            let Some(gradient) = store.remove(variable) else {
+                bail!("no gradient reaches parameter {index} of shape {:?}", variable.dims())
+            };
+            let gradient = gradient.contiguous()?;
+            match sum {
+                None => *sum = Some(gradient),
+                Some(sum) => read(&gradient, |gradient| modify(sum, |sum| add(sum, gradient)))??,
+            }
+        }
+        Ok(())
+    }
+
+    /// The global L2 norm.
+    pub(super) fn norm(&self) -> Result<f64> {
+        let mut squares = 0.0;
+        for gradient in self.0.iter().flatten() {
+            let partials: Vec<f64> =
+                read(gradient, |values| values.par_chunks(CHUNK).map(sum_of_squares).collect())?;
+            squares += partials.iter().sum::<f64>();
+        }
+        Ok(squares.sqrt())
+    }
+
+    pub(super) fn get(&self, parameter: usize) -> Option<&Tensor> {
+        self.0.get(parameter)?.as_ref()
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.0.fill(None);
+    }
+}
+
+fn add(sum: &mut [f32], values: &[f32]) {
+    sum.par_chunks_mut(CHUNK).zip(values.par_chunks(CHUNK)).for_each(|(sum, values)| {
+        for (sum, value) in sum.iter_mut().zip(values) {
+            *sum += value;
+        }
+    });
+}
+
+/// In eight sums that the compiler keeps in one vector.
+fn sum_of_squares(values: &[f32]) -> f64 {
+    let (eights, rest) = values.as_chunks::<8>();
+    let mut sums = [0.0; 8];
+    for eight in eights {
+        for (sum, &value) in sums.iter_mut().zip(eight) {
+            *sum += f64::from(value) * f64::from(value);
+        }
+    }
+    let rest: f64 = rest.iter().map(|&value| f64::from(value) * f64::from(value)).sum();
+    sums.iter().sum::<f64>() + rest
+}

@@ -1,0 +1,12 @@
+//! Fine-tuning of all parameters.
+
+mod adamw;
+mod backend;
+mod export;
+mod gradients;
+mod network;
+mod session;
+mod state;
+mod values;
+
+pub use backend::CandleTrainBackend;

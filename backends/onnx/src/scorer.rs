@@ -1,0 +1,73 @@
+use std::path::Path;
+
+use async_trait::async_trait;
+use detoxlm_core::{Info, Result, Sample, ScorerCapabilities, ToxicityScorer, Verdict};
+
+use crate::OnnxOptions;
+use crate::calls::{CONCURRENT_CALLS, Calls};
+use crate::classifier::Classifier;
+use crate::directory::ClassifierDirectory;
+use crate::engine::Engine;
+
+/// A sequence classifier in ONNX as a toxicity scorer.
+///
+/// It scores [`Sample::text`] alone; the prompt is not read.
+///
+/// Texts of one call are grouped by length, so a text's neighbours decide how it is padded and with
+/// how many rows it is multiplied: its scores may differ by float rounding, below 1e-5, from one call
+/// to another. The same call gives the same bits.
+#[derive(Debug)]
+pub struct OnnxScorer {
+    info: Info,
+    capabilities: ScorerCapabilities,
+    calls: Calls,
+}
+
+impl OnnxScorer {
+    /// Opens a directory with `model.onnx`, `tokenizer.json`, `config.json` and perhaps
+    /// `scorer.json`, which holds [`OnnxOptions`].
+    ///
+    /// # Errors
+    /// When a file is missing or malformed, the labels are no known attributes, the parts are not of
+    /// one model, or there is no engine that runs the graph.
+    pub fn open(directory: impl AsRef<Path>) -> Result<Self> {
+        let directory = ClassifierDirectory::open(directory.as_ref())?;
+        let options = OnnxOptions::read(directory.options())?;
+        Self::from_directory(&directory, &options)
+    }
+
+    /// The same with these options; `scorer.json` is not read.
+    ///
+    /// # Errors
+    /// As [`OnnxScorer::open`], and when an option has an impossible value.
+    pub fn open_with(directory: impl AsRef<Path>, options: &OnnxOptions) -> Result<Self> {
+        Self::from_directory(&ClassifierDirectory::open(directory.as_ref())?, options)
+    }
+
+    fn from_directory(directory: &ClassifierDirectory, options: &OnnxOptions) -> Result<Self> {
+        options.validate()?;
+        let engine = Engine::of_process()?;
+        let classifier = Classifier::open(directory, &engine, options)?;
+        let digest = classifier.digest(directory, &engine)?;
+        let info = Info::new(format!("onnx:{}", directory.name()), directory.version(), digest);
+        let capabilities = ScorerCapabilities::new(classifier.attributes().cloned())
+            .with_concurrency(CONCURRENT_CALLS);
+        let calls = Calls::start(classifier, options.thread_count())?;
+        Ok(Self { info, capabilities, calls })
+    }
+}
+
+#[async_trait]
+impl ToxicityScorer for OnnxScorer {
+    fn info(&self) -> &Info {
+        &self.info
+    }
+
+    fn capabilities(&self) -> &ScorerCapabilities {
+        &self.capabilities
+    }
+
+    async fn score(&self, samples: &[Sample]) -> Result<Vec<Verdict>> {
+        self.calls.score(samples.iter().map(|sample| sample.text.clone()).collect()).await
+    }
+}
