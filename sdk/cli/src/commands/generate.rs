@@ -1,7 +1,6 @@
 use std::path::PathBuf;
 
 use detoxlm::corpus::{JsonlReader, JsonlWriter, PromptRow};
-
 use detoxlm::{
     Event, FinishReason, Generation, GenerationRequest, Generator, PipelineConfig, Result,
     Sampling, Stage,

@@ -1,9 +1,8 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use detoxlm::{PipelineConfig, Result};
-
 use detoxlm::training::{Decay, Method, TrainingConfig, TrainingJob, TrainingOutcome};
+use detoxlm::{PipelineConfig, Result};
 use serde_json::json;
 
 use crate::session::{Report, Session};

@@ -53,7 +53,8 @@ impl Meter {
         }
         if let Some(pace) = pace {
             parts.push(format!("{}/s", rate(pace)));
-            let left = self.total.map(|total| total.saturating_sub(self.done) as f64 / pace);
+            let left = self.total.filter(|&total| total > self.done);
+            let left = left.map(|total| (total - self.done) as f64 / pace);
             // A pace of next to nothing gives a time that no Duration holds.
             if let Some(left) = left.and_then(|left| Duration::try_from_secs_f64(left).ok()) {
                 parts.push(format!("{} left", duration(left)));
