@@ -94,3 +94,22 @@ fn nothing_to_keep_is_exit_code_3() {
         detoxlm(here.path(), &FILES).fails(3, &["error:"]);
     }
 }
+
+#[cfg(unix)]
+#[test]
+fn a_reader_that_leaves_early_is_no_error() {
+    use std::process::{Command, Stdio};
+
+    let here = tempfile::tempdir().unwrap();
+    fs::write(here.path().join("in.jsonl"), SCORED.repeat(10_000)).unwrap();
+    let mut child = Command::new(env!("CARGO_BIN_EXE_detoxlm"))
+        .current_dir(here.path())
+        .args(["select", "--in", "in.jsonl", "--kept", "-", "--dropped", "dropped.jsonl"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!((output.status.code(), output.stderr.as_slice()), (Some(0), &[][..]));
+}
