@@ -81,7 +81,7 @@ fn job(base: &Path) -> TrainingJob {
         base: base.to_path_buf(),
         corpus: Vec::new(),
         validation: Vec::new(),
-        method: Method::Full,
+        method: Method::Full {},
         config: TrainingConfig::default(),
         seed: 0,
         work: PathBuf::new(),

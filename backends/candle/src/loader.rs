@@ -7,8 +7,8 @@ use async_trait::async_trait;
 use detoxlm_core::causal_lm::CausalLm;
 use detoxlm_core::training::LocalTrainer;
 use detoxlm_core::{
-    Framework, LocalGenerator, LocalLikelihood, ModelLoader, Observer, Registry, Result, Subject,
-    Worker,
+    Framework, LoadOptions, LocalGenerator, LocalLikelihood, ModelLoader, Registry, Result,
+    Subject, Worker,
 };
 
 use crate::causal_lm::name_of;
@@ -35,11 +35,15 @@ impl CandleLoader {
 
 #[async_trait]
 impl ModelLoader for CandleLoader {
-    async fn load(&self, directory: &Path, observer: Arc<dyn Observer>) -> Result<Subject> {
-        let (path, options) = (directory.to_path_buf(), self.options);
-        let model = self.worker.run(move |_| CandleLm::open(path, options)).await?;
+    async fn load(&self, directory: &Path, options: &LoadOptions) -> Result<Subject> {
+        let path = directory.to_path_buf();
+        let resources = match options.threads {
+            Some(threads) => self.options.with_threads(threads),
+            None => self.options,
+        };
+        let model = self.worker.run(move |_| CandleLm::open(path, resources)).await?;
         let model: Arc<dyn CausalLm> = Arc::new(model);
-        let generator = LocalGenerator::new(Arc::clone(&model))?.with_observer(observer);
+        let generator = LocalGenerator::new(Arc::clone(&model))?.with_options(options);
         Ok(Subject {
             name: name_of(directory),
             generator: Arc::new(generator),

@@ -42,7 +42,7 @@ async fn the_trainer_keeps_its_contract() {
     for name in ["gpt2", "llama3"] {
         let directory = tempfile::tempdir().unwrap();
         let base = fixture(name);
-        detoxlm_conformance::trainer(trainer.as_ref(), &Method::Full, &base, directory.path())
+        detoxlm_conformance::trainer(trainer.as_ref(), &Method::Full {}, &base, directory.path())
             .await
             .unwrap();
     }

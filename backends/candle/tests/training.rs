@@ -21,7 +21,7 @@ fn job(base: &Path) -> TrainingJob {
         base: base.to_path_buf(),
         corpus: Vec::new(),
         validation: Vec::new(),
-        method: Method::Full,
+        method: Method::Full {},
         config: TrainingConfig::default(),
         seed: 0,
         work: PathBuf::new(),
@@ -264,7 +264,7 @@ fn a_state_that_does_not_fit_is_refused_and_changes_nothing() {
 #[test]
 fn a_base_that_cannot_be_trained_is_refused() {
     let backend = CandleTrainBackend::new(CandleOptions::default().with_threads(1));
-    assert!(backend.capabilities().supports(&Method::Full));
+    assert!(backend.capabilities().supports(&Method::Full {}));
     let mut bad = job(&fixture("gpt2"));
     bad.config.optimizer.beta1 = 1.0;
     let error = backend.open(&bad).unwrap_err();

@@ -8,8 +8,7 @@ use detoxlm::prompts::PromptStrategy;
 use detoxlm::selection::Selection;
 use detoxlm::training::{Method, TrainingConfig};
 use detoxlm::{Attribute, Error, ErrorKind, GenerationConfig, PipelineConfig, Result, Sampling};
-use serde::de::{DeserializeOwned, Error as _};
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::Deserialize;
 
 use crate::session::is_stream;
 
@@ -28,11 +27,9 @@ pub(crate) struct RunConfig {
     /// The directory of the run.
     run: Option<PathBuf>,
     seed: u64,
-    #[serde(deserialize_with = "tagged")]
     prompts: PromptStrategy,
     generation: GenerationConfig,
     selection: Selection,
-    #[serde(deserialize_with = "tagged")]
     method: Method,
     training: TrainingConfig,
     /// Held-out text for the validation perplexity during training.
@@ -251,26 +248,6 @@ impl RunConfig {
             method: self.method.clone(),
             training: self.training.clone(),
             validation: self.validation.clone(),
-        }
-    }
-}
-
-/// A table whose one key decides what others there may be. serde lets unknown keys pass beside a
-/// variant that has none; a value that is written out without a key did not understand it.
-fn tagged<'de, T, D>(deserializer: D) -> Result<T, D::Error>
-where
-    T: DeserializeOwned + Serialize,
-    D: Deserializer<'de>,
-{
-    let given = toml::Table::deserialize(deserializer)?;
-    let value = T::deserialize(given.clone()).map_err(|e| D::Error::custom(e.message()))?;
-    let understood = toml::Table::try_from(&value).map_err(D::Error::custom)?;
-    match given.keys().find(|key| !understood.contains_key(*key)) {
-        None => Ok(value),
-        Some(unknown) => {
-            let known: Vec<_> = understood.keys().map(|key| format!("`{key}`")).collect();
-            let known = known.join(", ");
-            Err(D::Error::custom(format!("unknown field `{unknown}`, expected {known}")))
         }
     }
 }

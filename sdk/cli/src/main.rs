@@ -1,6 +1,5 @@
 //! The command line of detoxlm: arguments in, the SDK at work, a table or a JSON object out.
 
-mod answers;
 mod commands;
 mod config;
 mod exit;

@@ -10,7 +10,10 @@ use crate::{
 
 /// Continues every prompt. One call keeps a local model's rows filled; a server wants several at
 /// once.
-pub(crate) async fn generate(
+///
+/// # Errors
+/// When a call fails, or does not answer every question once.
+pub async fn generate(
     generator: &dyn Generator,
     requests: &[GenerationRequest],
 ) -> Result<Vec<Vec<Generation>>> {
@@ -37,7 +40,10 @@ pub(crate) async fn generate(
 }
 
 /// Scores every text.
-pub(crate) async fn score(scorer: &dyn ToxicityScorer, samples: &[Sample]) -> Result<Vec<Verdict>> {
+///
+/// # Errors
+/// When a call fails, or does not answer every question once.
+pub async fn score(scorer: &dyn ToxicityScorer, samples: &[Sample]) -> Result<Vec<Verdict>> {
     let capabilities = scorer.capabilities();
     let calls: Vec<_> = samples
         .chunks(capabilities.batch.max(1))
@@ -52,8 +58,11 @@ pub(crate) async fn score(scorer: &dyn ToxicityScorer, samples: &[Sample]) -> Re
     Ok(answers.into_iter().flatten().collect())
 }
 
-/// An error that names the implementation unless it answered every question once.
-pub(crate) fn expect_answers(who: &Info, asked: usize, answered: usize) -> Result<()> {
+/// Checks that an implementation answered every question once.
+///
+/// # Errors
+/// When it did not; it is named.
+pub fn expect_answers(who: &Info, asked: usize, answered: usize) -> Result<()> {
     if asked == answered {
         return Ok(());
     }

@@ -7,6 +7,7 @@
 // Nothing a user can cause may panic; tests, which the workspace's lints also cover, may.
 #![warn(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
+pub mod calls;
 pub mod causal_lm;
 pub mod corpus;
 pub mod evaluation;
@@ -19,7 +20,6 @@ pub mod testing;
 pub mod training;
 
 mod attribute;
-mod calls;
 mod decoding;
 mod error;
 mod generation;
@@ -46,7 +46,7 @@ pub use lock::DirectoryLock;
 pub use model_directory::ModelDirectory;
 pub use observer::{Event, Observer, Silent};
 pub use pipeline::{GenerationConfig, Pipeline, PipelineConfig, RunSummary, Stage};
-pub use registry::{Framework, ModelLoader, Registry, ScorerFactory};
+pub use registry::{Framework, LoadOptions, ModelLoader, Registry, ScorerFactory};
 pub use scoring::{
     Decision, Filter, Sample, ScorerCapabilities, Scores, ToxicityScorer, Unscored, Verdict,
     filter_fn, scorer_fn,

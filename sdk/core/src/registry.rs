@@ -7,18 +7,60 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use crate::{Error, ErrorKind, Observer, Result, Subject, ToxicityScorer, Trainer};
+use crate::{Error, ErrorKind, Observer, Result, Silent, Subject, ToxicityScorer, Trainer};
+
+/// What a loaded model may use, and whom it tells. None of it changes a text.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct LoadOptions {
+    /// Hears of the tokens that are generated.
+    pub observer: Arc<dyn Observer>,
+    /// Sequences that are decoded at once; the framework's choice when not given.
+    pub rows: Option<usize>,
+    /// Threads that compute; the framework's choice when not given.
+    pub threads: Option<usize>,
+}
+
+impl Default for LoadOptions {
+    fn default() -> Self {
+        Self { observer: Arc::new(Silent), rows: None, threads: None }
+    }
+}
+
+impl LoadOptions {
+    /// Tells `observer` of generated tokens.
+    #[must_use]
+    pub fn with_observer(mut self, observer: Arc<dyn Observer>) -> Self {
+        self.observer = observer;
+        self
+    }
+
+    /// Sets how many sequences are decoded at once.
+    #[must_use]
+    pub const fn with_rows(mut self, rows: usize) -> Self {
+        self.rows = Some(rows);
+        self
+    }
+
+    /// Sets how many threads compute.
+    #[must_use]
+    pub const fn with_threads(mut self, threads: usize) -> Self {
+        self.threads = Some(threads);
+        self
+    }
+}
 
 /// Opens model directories of a framework.
 ///
 /// # Contract
 /// - `load` gives a subject whose generator and likelihood share the weights in memory; dropping it
 ///   frees them.
+/// - `options.observer` hears of the tokens that the subject generates.
 /// - A directory that is not a model of this framework is an error that says what is missing.
 #[async_trait]
 pub trait ModelLoader: Debug + Send + Sync + 'static {
-    /// Loads a model directory; `observer` hears of the tokens it generates.
-    async fn load(&self, directory: &Path, observer: Arc<dyn Observer>) -> Result<Subject>;
+    /// Loads a model directory.
+    async fn load(&self, directory: &Path, options: &LoadOptions) -> Result<Subject>;
 }
 
 /// Makes a scorer from what follows the scheme in a specification such as `onnx:DIR`.

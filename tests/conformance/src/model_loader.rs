@@ -4,14 +4,14 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use detoxlm_core::{Event, GenerationRequest, ModelLoader, Observer, Sampling, Silent};
+use detoxlm_core::{Event, GenerationRequest, LoadOptions, ModelLoader, Observer, Sampling};
 
 use crate::Violation;
 
 clauses! { "ModelLoader":
     SHARED = "`load` gives a subject whose generator and likelihood share the weights in memory";
     MISSING = "A directory that is not a model of this framework is an error that says what is missing.";
-    HEARS = "`observer` hears of the tokens it generates.";
+    HEARS = "`options.observer` hears of the tokens that the subject generates.";
 }
 
 /// Checks a loader on `model`, a directory that it can read; `directory` should be empty and may be
@@ -29,8 +29,8 @@ pub async fn model_loader(
 ) -> Result<(), Violation> {
     not_a_model(loader, directory).await?;
     let heard = Arc::new(Tokens::default());
-    let subject =
-        SHARED.answered("a model directory", loader.load(model, Arc::clone(&heard) as _).await)?;
+    let hearing = LoadOptions::default().with_observer(Arc::clone(&heard) as Arc<dyn Observer>);
+    let subject = SHARED.answered("a model directory", loader.load(model, &hearing).await)?;
     let request = GenerationRequest {
         id: 1,
         prompt: "Once upon a time".to_owned(),
@@ -47,7 +47,7 @@ pub async fn model_loader(
         SHARED.same("whose likelihood", &likelihood.info(), &subject.generator.info())?;
         crate::likelihood(&**likelihood).await?;
     }
-    let again = SHARED.answered("once more", loader.load(model, Arc::new(Silent)).await)?;
+    let again = SHARED.answered("once more", loader.load(model, &LoadOptions::default()).await)?;
     SHARED.same("loaded twice", &again.generator.info(), &subject.generator.info())
 }
 
@@ -58,7 +58,7 @@ async fn not_a_model(loader: &dyn ModelLoader, directory: &Path) -> Result<(), V
         .map_err(|error| MISSING.broken(format!("cannot make a directory: {error}")))?;
     for place in [empty, directory.join("absent")] {
         let asked = place.display().to_string();
-        let error = MISSING.refused(&asked, loader.load(&place, Arc::new(Silent)).await)?;
+        let error = MISSING.refused(&asked, loader.load(&place, &LoadOptions::default()).await)?;
         let names_it = error.path().is_some_and(|path| path.starts_with(&place));
         MISSING.require(names_it, || format!("{asked} is not named: {error}"))?;
     }

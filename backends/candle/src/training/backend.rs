@@ -28,7 +28,7 @@ impl CandleTrainBackend {
         let version = env!("CARGO_PKG_VERSION");
         Self {
             info: Info::new(COMPONENT, version, Digest::of(format!("{COMPONENT} {version}"))),
-            capabilities: TrainerCapabilities::new([Method::Full.name()]),
+            capabilities: TrainerCapabilities::new([Method::Full {}.name()]),
             options,
         }
     }

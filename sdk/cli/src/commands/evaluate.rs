@@ -3,11 +3,12 @@ use std::sync::Arc;
 
 use detoxlm::evaluation::{
     EvaluationContext, PerplexityEvaluator, PerplexitySettings, PromptSet, TextSet,
-    ToxicityEvaluator, ToxicityPreset, ToxicitySettings, comparison_table,
+    ToxicityEvaluator, ToxicityPreset, ToxicitySettings, comparison_tables,
 };
 use detoxlm::{Attribute, Evaluation, Evaluator, Result, Sampling};
 use serde_json::json;
 
+use crate::resources::ResourceArguments;
 use crate::sampling::SamplingArguments;
 use crate::session::{Report, Session};
 use crate::text::align_columns;
@@ -38,6 +39,8 @@ pub(crate) struct Arguments {
     /// Take the first N prompts or texts
     #[arg(long, value_name = "N")]
     limit: Option<usize>,
+    #[command(flatten)]
+    resources: ResourceArguments,
     #[command(flatten)]
     toxicity: ToxicityArguments,
     #[command(flatten)]
@@ -123,9 +126,8 @@ pub(super) async fn run(arguments: &Arguments, session: &Session) -> Result<Repo
     let inputs: Vec<&Path> =
         [&arguments.prompts, &arguments.text].into_iter().filter_map(Option::as_deref).collect();
     session.check_streams(&inputs, &[])?;
-    let loader = &session.registry.framework(&arguments.framework)?.loader;
     let evaluator = arguments.evaluator(session)?;
-    let subject = loader.load(&arguments.model, session.observer()).await?;
+    let subject = arguments.resources.load(&arguments.framework, &arguments.model, session).await?;
     let context =
         EvaluationContext { directory: arguments.out.clone(), observer: session.observer() };
     let evaluation = evaluator.evaluate(&subject, &context).await?;
@@ -134,32 +136,10 @@ pub(super) async fn run(arguments: &Arguments, session: &Session) -> Result<Repo
     Ok(Report::new(json, text))
 }
 
-/// Evaluations in tables, one for each data set and judge: what was measured on different data does
-/// not belong side by side.
+/// The tables of evaluations, for a terminal.
 pub(super) fn describe(evaluations: &[Evaluation]) -> String {
-    let mut titles: Vec<String> = Vec::new();
-    for title in evaluations.iter().map(title) {
-        if !titles.contains(&title) {
-            titles.push(title);
-        }
-    }
-    let table = |wanted: &String| {
-        let same: Vec<Evaluation> =
-            evaluations.iter().filter(|e| title(e) == *wanted).cloned().collect();
-        format!("\n{wanted}\n{}", align_columns(&comparison_table(&same)))
-    };
-    titles.iter().map(table).collect()
-}
-
-fn title(evaluation: &Evaluation) -> String {
-    let made_of = &evaluation.provenance;
-    let on = format!("{} on {}", made_of.evaluator.name, made_of.data.name);
-    let mut title = match &made_of.scorer {
-        Some(judge) => format!("{on}, judged by {}", judge.name),
-        None => on,
-    };
-    if let Some(first) = title.get_mut(..1) {
-        first.make_ascii_uppercase();
-    }
-    title
+    comparison_tables(evaluations)
+        .iter()
+        .map(|(title, table)| format!("\n{title}\n{}", align_columns(table)))
+        .collect()
 }

@@ -1,5 +1,6 @@
 use std::path::PathBuf;
 
+use detoxlm::calls;
 use detoxlm::corpus::{JsonlReader, JsonlWriter, PromptRow};
 use detoxlm::{
     Event, FinishReason, Generation, GenerationRequest, Generator, PipelineConfig, Result,
@@ -9,10 +10,10 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::resources::ResourceArguments;
+use crate::rows;
 use crate::sampling::SamplingArguments;
 use crate::session::{Report, Session};
 use crate::text::{at_least_one, table, thousands};
-use crate::{answers, rows};
 
 #[derive(Debug, clap::Args)]
 #[command(group = clap::ArgGroup::new("prompted").required(true).args(["prompts", "unconditional"]))]
@@ -81,7 +82,7 @@ pub(super) async fn run(arguments: &Arguments, session: &Session) -> Result<Repo
     let (total, mut prompts) = arguments.prompts()?;
     let observer = session.observer();
     let generator =
-        arguments.resources.load(&arguments.framework, &arguments.model, session).await?;
+        arguments.resources.load(&arguments.framework, &arguments.model, session).await?.generator;
     let mut writer = JsonlWriter::create(&arguments.out)?;
     let mut summary = Summary::default();
     observer.observe(&Event::StageStarted {
@@ -109,10 +110,8 @@ pub(super) async fn run(arguments: &Arguments, session: &Session) -> Result<Repo
         if requests.is_empty() {
             break;
         }
-        let continued = generator.generate(&requests).await?;
-        answers::expect(generator.info(), requests.len(), continued.len())?;
+        let continued = calls::generate(&*generator, &requests).await?;
         for (request, generations) in requests.iter().zip(&continued) {
-            answers::expect(generator.info(), request.samples, generations.len())?;
             for (sample, generation) in generations.iter().enumerate() {
                 writer.write(&Row {
                     id: request.id,

@@ -1,15 +1,16 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use detoxlm::calls;
 use detoxlm::corpus::{JsonlReader, JsonlWriter, ScoredTextRow, TextRow};
 use detoxlm::{Event, Result, Sample, Stage, ToxicityScorer, Unscored, Verdict};
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use crate::rows;
 use crate::session::{Report, Session};
 use crate::text::{table, thousands};
-use crate::{answers, rows};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
@@ -97,8 +98,7 @@ async fn score(
 ) -> Result<Vec<ScoredTextRow>> {
     let mut rows = batch?;
     let samples: Vec<_> = rows.iter().map(sample).collect();
-    let verdicts = scorer.score(&samples).await?;
-    answers::expect(scorer.info(), samples.len(), verdicts.len())?;
+    let verdicts = calls::score(scorer, &samples).await?;
     for row in &mut rows {
         for earlier in ["scores", "unscored", "score"] {
             row.fields.remove(earlier);

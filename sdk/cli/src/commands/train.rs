@@ -149,7 +149,7 @@ pub(super) async fn run(arguments: &Arguments, session: &Session) -> Result<Repo
         base: arguments.model.clone(),
         corpus: paths(&corpus),
         validation: paths(&validation),
-        method: Method::Full,
+        method: Method::Full {},
         config,
         seed: arguments.seed,
         work: arguments.work.clone().unwrap_or_else(|| beside(&arguments.out)),

@@ -6,8 +6,8 @@ use crate::causal_lm::CausalLm;
 use crate::decoding::batch::{BatchOptions, generate};
 use crate::worker::Worker;
 use crate::{
-    Error, Generation, GenerationRequest, Generator, GeneratorCapabilities, Info, Observer, Result,
-    Silent,
+    Error, Generation, GenerationRequest, Generator, GeneratorCapabilities, Info, LoadOptions,
+    Observer, Result, Silent,
 };
 
 /// Makes a [`Generator`] of any [`CausalLm`].
@@ -55,6 +55,13 @@ impl LocalGenerator {
             .with_batch(self.rows)
             .with_batch_invariance(model.batch_invariant);
         self
+    }
+
+    /// Takes over what of a loader's options concerns decoding: rows and observer.
+    #[must_use]
+    pub fn with_options(self, options: &LoadOptions) -> Self {
+        self.with_rows(options.rows.unwrap_or(Self::DEFAULT_ROWS))
+            .with_observer(Arc::clone(&options.observer))
     }
 
     /// Tells `observer` about generated tokens.

@@ -17,7 +17,7 @@ pub use evaluator::{
     Evaluation, EvaluationContext, Evaluator, Interval, Measurement, Provenance, Subject,
 };
 pub use perplexity::{Likelihoods, PerplexityEvaluator, PerplexitySettings, count_words};
-pub use table::comparison_table;
+pub use table::{comparison_table, comparison_tables};
 pub use toxicity::{
     Slice, ToxicityEvaluator, ToxicityOutcomes, ToxicityPreset, ToxicitySettings, ToxicityStatistic,
 };

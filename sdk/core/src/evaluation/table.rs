@@ -5,6 +5,34 @@ use super::{Evaluation, Measurement};
 /// What stands where nothing was measured. Never 0.
 const MISSING: &str = "–";
 
+/// Evaluations in tables with a title each, one for each evaluator, data set and judge: what was
+/// measured on different data does not belong side by side.
+#[must_use]
+pub fn comparison_tables(evaluations: &[Evaluation]) -> Vec<(String, String)> {
+    distinct(evaluations.iter().map(title))
+        .into_iter()
+        .map(|wanted| {
+            let same: Vec<Evaluation> =
+                evaluations.iter().filter(|e| title(e) == wanted).cloned().collect();
+            let table = comparison_table(&same);
+            (wanted, table)
+        })
+        .collect()
+}
+
+fn title(evaluation: &Evaluation) -> String {
+    let made_of = &evaluation.provenance;
+    let on = format!("{} on {}", made_of.evaluator.name, made_of.data.name);
+    let mut title = match &made_of.scorer {
+        Some(judge) => format!("{on}, judged by {}", judge.name),
+        None => on,
+    };
+    if let Some(first) = title.get_mut(..1) {
+        first.make_ascii_uppercase();
+    }
+    title
+}
+
 /// Evaluations side by side as a Markdown table: a row for every measurement and slice, a column for
 /// every subject, `value [low, high]`.
 ///

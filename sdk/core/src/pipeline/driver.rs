@@ -4,7 +4,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::corpus::{Document, JsonlReader, JsonlWriter, PromptRow};
-use crate::evaluation::{EvaluationContext, comparison_table};
+use crate::evaluation::{EvaluationContext, comparison_tables};
 use crate::files::{read_json, write_atomically, write_json};
 use crate::pipeline::annotate::Annotation;
 use crate::pipeline::{PipelineConfig, Stage};
@@ -14,8 +14,8 @@ use crate::selection::{Candidates, SelectionSummary, select};
 use crate::training::{Trainer, TrainingJob, TrainingOutcome};
 use crate::worker::blocking;
 use crate::{
-    Digest, Error, ErrorKind, Evaluation, Evaluator, Event, Filter, Framework, Info, ModelLoader,
-    Observer, Result, Silent, Subject, ToxicityScorer,
+    Digest, Error, ErrorKind, Evaluation, Evaluator, Event, Filter, Framework, Info, LoadOptions,
+    ModelLoader, Observer, Result, Silent, Subject, ToxicityScorer,
 };
 
 const KEPT: &str = "kept.jsonl";
@@ -57,8 +57,9 @@ struct Manifest<'a> {
     filters: Vec<&'a Info>,
     trainer: &'a Info,
     evaluators: Vec<&'a Info>,
-    config: &'a PipelineConfig,
+    config: PipelineConfig,
     validation: Vec<Digest>,
+    prompts: Option<Digest>,
 }
 
 impl Pipeline {
@@ -130,10 +131,18 @@ impl Pipeline {
     }
 
     async fn open(&self, model: &Path, run: &Path) -> Result<RunDirectory> {
-        let (model, validation) = (model.to_path_buf(), self.config.validation.clone());
-        let (model, validation) = blocking(move || {
+        // Files are named by what is in them: a run may move, and its data with it.
+        let mut config = self.config.clone();
+        let validation = std::mem::take(&mut config.validation);
+        let prompts = match &mut config.prompts {
+            PromptStrategy::Heuristic { file, .. } => file.take(),
+            _ => None,
+        };
+        let model = model.to_path_buf();
+        let (model, validation, prompts) = blocking(move || {
             let validation: Result<Vec<_>> = validation.iter().map(Digest::of_file).collect();
-            Ok((Digest::of_directory(&model)?, validation?))
+            let prompts = prompts.map(Digest::of_file).transpose()?;
+            Ok((Digest::of_directory(&model)?, validation?, prompts))
         })
         .await?;
         let manifest = Manifest {
@@ -143,14 +152,16 @@ impl Pipeline {
             filters: self.filters.iter().map(|filter| filter.info()).collect(),
             trainer: self.trainer.info(),
             evaluators: self.evaluators.iter().map(|evaluator| evaluator.info()).collect(),
-            config: &self.config,
+            config,
             validation,
+            prompts,
         };
         RunDirectory::open(run, &manifest)
     }
 
     async fn load(&self, directory: &Path, name: &str) -> Result<Subject> {
-        let mut subject = self.loader.load(directory, Arc::clone(&self.observer)).await?;
+        let options = LoadOptions::default().with_observer(Arc::clone(&self.observer));
+        let mut subject = self.loader.load(directory, &options).await?;
         name.clone_into(&mut subject.name);
         Ok(subject)
     }
@@ -294,7 +305,9 @@ impl Pipeline {
     async fn evaluate(&self, model: &Path, run: &RunDirectory) -> Result<Vec<Evaluation>> {
         let metrics = run.evaluation().join("metrics.json");
         if metrics.is_file() {
-            return blocking(move || read_json(metrics)).await;
+            let evaluations: Vec<Evaluation> = blocking(move || read_json(metrics)).await?;
+            self.warn_of_the_judge(&evaluations);
+            return Ok(evaluations);
         }
         let mut evaluations = Vec::new();
         let subjects = [("base", model.to_path_buf()), ("detoxified", run.model())];
@@ -311,25 +324,27 @@ impl Pipeline {
                 evaluations.push(evaluator.evaluate(&subject, &context).await?);
             }
         }
-        if let Some(warning) = self.judge_is_filter(&evaluations) {
-            self.observer.observe(&Event::Warning { message: warning });
-        }
+        self.warn_of_the_judge(&evaluations);
         let written = evaluations.clone();
         blocking(move || write_json(metrics, &written)).await?;
         Ok(evaluations)
     }
 
+    fn warn_of_the_judge(&self, evaluations: &[Evaluation]) {
+        if let Some(message) = self.judge_is_filter(evaluations) {
+            self.observer.observe(&Event::Warning { message });
+        }
+    }
+
     /// A scorer that chose the training data is no impartial judge of the result.
     fn judge_is_filter(&self, evaluations: &[Evaluation]) -> Option<&'static str> {
         let filter = &self.scorer.info().digest;
-        evaluations
-            .iter()
-            .filter_map(|evaluation| evaluation.provenance.scorer.as_ref())
-            .any(|judge| judge.digest == *filter)
-            .then_some(
-                "the scorer that filtered the corpus is also the judge: add a second, independent \
-                 judge before trusting the difference",
-            )
+        let mut judges = evaluations.iter().filter_map(|e| e.provenance.scorer.as_ref()).peekable();
+        judges.peek()?;
+        judges.all(|judge| judge.digest == *filter).then_some(
+            "the scorer that filtered the corpus is the only judge of the result: add an \
+             independent one before trusting the difference",
+        )
     }
 
     async fn report(
@@ -357,7 +372,9 @@ impl Pipeline {
         );
         if !evaluations.is_empty() {
             report.push_str("\n## Before and after\n\n");
-            report.push_str(&comparison_table(evaluations));
+            for (title, table) in comparison_tables(evaluations) {
+                report.push_str(&format!("### {title}\n\n{table}\n"));
+            }
         }
         if let Some(warning) = self.judge_is_filter(evaluations) {
             report.push_str(&format!("\nNote: {warning}.\n"));

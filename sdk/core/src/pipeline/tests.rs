@@ -12,8 +12,8 @@ use crate::testing::{BigramLm, BigramLoader, BigramTrainBackend, CapitalScorer};
 use crate::training::{LearningRate, LocalTrainer, TrainingConfig};
 use crate::{
     Decision, Digest, Error, ErrorKind, Framework, GenerationConfig, GenerationRequest, Info,
-    ModelLoader, Observer, Pipeline, PipelineConfig, Result, RunSummary, Sample, Sampling,
-    ScorerCapabilities, Subject, ToxicityScorer, Unscored, Verdict, filter_fn,
+    LoadOptions, ModelLoader, Observer, Pipeline, PipelineConfig, Result, RunSummary, Sample,
+    Sampling, ScorerCapabilities, Subject, ToxicityScorer, Unscored, Verdict, filter_fn,
 };
 
 fn config() -> PipelineConfig {
@@ -107,7 +107,7 @@ async fn the_whole_recipe_lowers_what_the_scorer_measures() {
     // The trained model, asked the same way, writes fewer capitals than the base model.
     let mut means = Vec::new();
     for model in [place.root.path().join("base"), run.join("model")] {
-        let subject = BigramLoader.load(&model, Arc::new(crate::Silent)).await.unwrap();
+        let subject = BigramLoader.load(&model, &LoadOptions::default()).await.unwrap();
         let request = GenerationRequest {
             id: 0,
             prompt: String::new(),
@@ -311,8 +311,8 @@ impl crate::Generator for SlowGenerator {
 
 #[async_trait]
 impl ModelLoader for SlowLoader {
-    async fn load(&self, directory: &Path, observer: Arc<dyn Observer>) -> Result<Subject> {
-        let subject = BigramLoader.load(directory, observer).await?;
+    async fn load(&self, directory: &Path, options: &LoadOptions) -> Result<Subject> {
+        let subject = BigramLoader.load(directory, options).await?;
         let likelihood = subject.likelihood.clone();
         let generator = Arc::new(SlowGenerator(subject, Arc::clone(&self.0)));
         Ok(Subject { name: "slow".into(), generator, likelihood })

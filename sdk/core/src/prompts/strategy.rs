@@ -7,15 +7,14 @@ use crate::corpus::{JsonlReader, PromptRow};
 use crate::{Error, ErrorKind, Result};
 
 /// Where prompts come from.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "strategy", rename_all = "snake_case", deny_unknown_fields)]
 #[non_exhaustive]
 pub enum PromptStrategy {
     /// No prompt: the model sees only its beginning-of-sequence token. SGEAT (standard), the one
     /// that was released.
-    #[default]
     #[serde(deserialize_with = "no_fields")]
-    Unconditional,
+    Unconditional {},
     /// Instructions: [`HEURISTIC_PROMPTS`], unless `prompts` or `file` gives others.
     Heuristic {
         /// The prompts themselves.
@@ -44,6 +43,12 @@ fn no_fields<'de, D: Deserializer<'de>>(deserializer: D) -> Result<(), D::Error>
     struct NoFields {}
 
     NoFields::deserialize(deserializer).map(|NoFields {}| ())
+}
+
+impl Default for PromptStrategy {
+    fn default() -> Self {
+        Self::Unconditional {}
+    }
 }
 
 const fn default_pool() -> u64 {
@@ -77,7 +82,7 @@ impl PromptStrategy {
                 .with_key(key))
         };
         match self {
-            Self::Unconditional => Ok(()),
+            Self::Unconditional {} => Ok(()),
             Self::Heuristic { prompts: Some(_), file: Some(_) } => {
                 refuse("file", "`prompts` and `file` exclude each other".into())
             }
@@ -105,7 +110,7 @@ impl PromptStrategy {
     pub fn fixed_prompts(&self) -> Result<Option<Prompts>> {
         self.validate()?;
         match self {
-            Self::Unconditional => Ok(Some(Prompts::unconditional())),
+            Self::Unconditional {} => Ok(Some(Prompts::unconditional())),
             Self::Heuristic { file: Some(file), .. } => {
                 let prompts: Result<Vec<String>> = JsonlReader::<PromptRow>::open(file)?
                     .map(|row| row.map(|row| row.text().to_owned()))
@@ -178,7 +183,7 @@ mod tests {
     fn a_configuration_names_its_strategy() {
         let parse = |json: &str| serde_json::from_str::<PromptStrategy>(json);
         let cases = [
-            (r#"{"strategy":"unconditional"}"#, PromptStrategy::Unconditional),
+            (r#"{"strategy":"unconditional"}"#, PromptStrategy::Unconditional {}),
             (r#"{"strategy":"heuristic"}"#, PromptStrategy::heuristic()),
             (r#"{"strategy":"augmented"}"#, PromptStrategy::augmented()),
         ];
@@ -221,7 +226,7 @@ mod tests {
         assert_eq!(first(from_file), "from a file");
         assert_eq!(first(inline), "own");
         assert_eq!(first(PromptStrategy::heuristic()), HEURISTIC_PROMPTS[0]);
-        assert_eq!(first(PromptStrategy::Unconditional), "");
+        assert_eq!(first(PromptStrategy::Unconditional {}), "");
         assert_eq!(PromptStrategy::augmented().fixed_prompts().unwrap(), None);
     }
 }

@@ -11,8 +11,8 @@ use crate::files::{create_directory, write_atomically};
 use crate::random::{CounterRng, Domain};
 use crate::testing::ByteTokenizer;
 use crate::{
-    Digest, Error, ErrorKind, Info, LocalGenerator, LocalLikelihood, ModelLoader, Observer, Result,
-    Subject,
+    Digest, Error, ErrorKind, Info, LoadOptions, LocalGenerator, LocalLikelihood, ModelLoader,
+    Result, Subject,
 };
 
 const V: usize = ByteTokenizer::SIZE;
@@ -203,11 +203,11 @@ pub struct BigramLoader;
 
 #[async_trait]
 impl ModelLoader for BigramLoader {
-    async fn load(&self, directory: &Path, observer: Arc<dyn Observer>) -> Result<Subject> {
+    async fn load(&self, directory: &Path, options: &LoadOptions) -> Result<Subject> {
         let model: Arc<dyn CausalLm> = Arc::new(BigramLm::open(directory)?);
         Ok(Subject {
             name: "bigram".to_owned(),
-            generator: Arc::new(LocalGenerator::new(Arc::clone(&model))?.with_observer(observer)),
+            generator: Arc::new(LocalGenerator::new(Arc::clone(&model))?.with_options(options)),
             likelihood: Some(Arc::new(LocalLikelihood::new(model)?)),
         })
     }

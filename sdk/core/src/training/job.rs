@@ -6,13 +6,18 @@ use crate::training::LearningRate;
 use crate::{Error, ErrorKind, Result};
 
 /// Which parameters are trained.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "name", rename_all = "snake_case", deny_unknown_fields)]
 #[non_exhaustive]
 pub enum Method {
     /// All of them.
-    #[default]
-    Full,
+    Full {},
+}
+
+impl Default for Method {
+    fn default() -> Self {
+        Self::Full {}
+    }
 }
 
 impl Method {
@@ -20,7 +25,7 @@ impl Method {
     #[must_use]
     pub const fn name(&self) -> &'static str {
         match self {
-            Self::Full => "full",
+            Self::Full {} => "full",
         }
     }
 }

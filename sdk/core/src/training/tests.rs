@@ -23,7 +23,7 @@ fn job(root: &Path, name: &str) -> TrainingJob {
         base,
         corpus: vec![corpus],
         validation: vec![validation],
-        method: Method::Full,
+        method: Method::Full {},
         config: TrainingConfig {
             max_steps: Some(12),
             sequence_length: Some(16),

@@ -5,9 +5,7 @@ use async_trait::async_trait;
 use detoxlm_conformance::model_loader;
 use detoxlm_core::causal_lm::CausalLm;
 use detoxlm_core::testing::{BigramLm, BigramLoader};
-use detoxlm_core::{
-    Error, ErrorKind, LocalLikelihood, ModelLoader, Observer, Result, Silent, Subject,
-};
+use detoxlm_core::{Error, ErrorKind, LoadOptions, LocalLikelihood, ModelLoader, Result, Subject};
 
 use crate::assert_breaks;
 
@@ -24,16 +22,13 @@ struct Broken(Fault);
 
 #[async_trait]
 impl ModelLoader for Broken {
-    async fn load(&self, directory: &Path, observer: Arc<dyn Observer>) -> Result<Subject> {
-        let observer = if self.0 == Fault::ToldNobody {
-            Arc::new(Silent) as Arc<dyn Observer>
-        } else {
-            observer
-        };
+    async fn load(&self, directory: &Path, options: &LoadOptions) -> Result<Subject> {
+        let silent = LoadOptions::default();
+        let options = if self.0 == Fault::ToldNobody { &silent } else { options };
         if self.0 == Fault::MakesUpAModel && !directory.join("bigram.f32").is_file() {
             BigramLm::new(2).save(directory)?;
         }
-        let mut subject = BigramLoader.load(directory, observer).await.map_err(|error| {
+        let mut subject = BigramLoader.load(directory, options).await.map_err(|error| {
             if self.0 == Fault::DoesNotSayWhere {
                 return Error::new(ErrorKind::NotFound, "broken", "load", "no model");
             }

@@ -106,6 +106,6 @@ async fn every_fault_breaks_its_sentence() {
         let broken = Broken { inner, fault, calls: AtomicU64::new(0) };
         let work = root.path().join("work");
         println!("{fault:?}");
-        assert_breaks(trainer(&broken, &Method::Full, &base, &work).await, sentence);
+        assert_breaks(trainer(&broken, &Method::Full {}, &base, &work).await, sentence);
     }
 }

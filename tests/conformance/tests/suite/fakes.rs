@@ -14,8 +14,8 @@ use detoxlm_core::testing::{
 };
 use detoxlm_core::training::{LocalTrainer, Method};
 use detoxlm_core::{
-    Attribute, Decision, LocalGenerator, LocalLikelihood, ModelLoader, Silent, Subject, filter_fn,
-    scorer_fn,
+    Attribute, Decision, LoadOptions, LocalGenerator, LocalLikelihood, ModelLoader, Silent,
+    Subject, filter_fn, scorer_fn,
 };
 
 use crate::history_lm::HistoryLm;
@@ -84,12 +84,12 @@ async fn trainers() {
     BigramLm::new(1).save(&base).unwrap();
     let trainer = LocalTrainer::new(BigramTrainBackend::new()).unwrap();
     let work = root.path().join("work");
-    conformance::trainer(&trainer, &Method::Full, &base, &work).await.unwrap();
+    conformance::trainer(&trainer, &Method::Full {}, &base, &work).await.unwrap();
 }
 
 pub(crate) async fn subject(directory: &Path) -> Subject {
     BigramLm::new(1).save(directory).unwrap();
-    BigramLoader.load(directory, Arc::new(Silent)).await.unwrap()
+    BigramLoader.load(directory, &LoadOptions::default()).await.unwrap()
 }
 
 #[tokio::test]
