@@ -97,16 +97,10 @@ impl Weights {
     /// When it is missing, of another shape, or not of floating-point numbers.
     pub(crate) fn read(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>> {
         let Some(stored) = self.tensors.get(name) else {
-            let missing = error(ErrorKind::InvalidInput, OPERATION, "no such tensor")
-                .with_key(name.to_owned())
-                .with_remedy(
-                    "config.json describes a model with this tensor: use the weights and \
-                              the configuration of the same model",
-                );
-            return Err(match self.files.first() {
-                Some(file) => missing.with_path(&file.path),
-                None => missing,
-            });
+            return Err(self.missing(name).with_remedy(
+                "config.json describes a model with this tensor: use the weights and the \
+                 configuration of the same model",
+            ));
         };
         let file = &self.files[stored.file];
         let wrong = |kind, message: String| {
@@ -140,10 +134,16 @@ impl Weights {
             .and_then(|stored| self.files[stored.file].bytes.get(stored.range.clone()))
             .and_then(|bytes| bytes.try_into().ok())
             .map(u64::from_le_bytes)
-            .ok_or_else(|| {
-                error(ErrorKind::InvalidInput, OPERATION, "no such counter")
-                    .with_key(name.to_owned())
-            })
+            .ok_or_else(|| self.missing(name))
+    }
+
+    fn missing(&self, name: &str) -> Error {
+        let missing =
+            error(ErrorKind::InvalidInput, OPERATION, "no such tensor").with_key(name.to_owned());
+        match self.files.first() {
+            Some(file) => missing.with_path(&file.path),
+            None => missing,
+        }
     }
 }
 

@@ -90,7 +90,7 @@ fn a_truncated_file_is_named() {
     let copy = copy_of("gpt2");
     let file = copy.path().join("model.safetensors");
     let bytes = fs::read(&file).unwrap();
-    for length in [bytes.len() - 1, 100, 3] {
+    for length in [bytes.len() - 1, 100, 3, 0] {
         fs::write(&file, &bytes[..length]).unwrap();
         assert_names(
             &refusal(copy.path()),

@@ -249,6 +249,12 @@ fn a_state_that_does_not_fit_is_refused_and_changes_nothing() {
     refused(ErrorKind::InvalidInput, &["not as long as its header says"]);
     fs::write(&file, &bytes).unwrap();
     common::rewrite(&file, |tensors| {
+        let at = tensors.iter().position(|tensor| tensor.name == "steps").unwrap();
+        tensors[at].dtype = safetensors::Dtype::I64;
+    });
+    refused(ErrorKind::InvalidInput, &["`steps`: no such tensor"]);
+    fs::write(&file, &bytes).unwrap();
+    common::rewrite(&file, |tensors| {
         let at = tensors.iter().position(|tensor| tensor.name.ends_with("wpe.weight")).unwrap();
         tensors[at].shape.reverse();
     });

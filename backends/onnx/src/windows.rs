@@ -41,6 +41,16 @@ impl Windower {
             .or_else(|| directory.positions())
             .or_else(|| tokenizer.get_truncation().map(|truncation| truncation.max_length))
             .unwrap_or(DEFAULT_MAX_TOKENS);
+        if let Some(positions) = directory.positions().filter(|&positions| positions < max_tokens) {
+            return Err(Error::new(
+                ErrorKind::InvalidConfig,
+                COMPONENT,
+                OPERATION,
+                format!("{max_tokens} tokens, where the model has positions for {positions}"),
+            )
+            .with_path(directory.config())
+            .with_key("max_tokens"));
+        }
         let pad_id = directory
             .pad_id()
             .or_else(|| tokenizer.get_padding().map(|padding| padding.pad_id))
@@ -64,8 +74,8 @@ impl Windower {
                 .with_path(&path)
                 .with_source(e)
         })?;
-        // The overlap is below 1, hence this below the capacity.
-        let stride = (capacity as f32 * options.windows.overlap) as usize;
+        // An overlap below 1 may round to 1; each window has to begin after the last.
+        let stride = ((capacity as f32 * options.windows.overlap) as usize).min(capacity - 1);
         Ok(Self { tokenizer, capacity, stride, pad_id })
     }
 

@@ -51,10 +51,20 @@ impl ErrorKind {
 /// An error that names the component, the operation, the place and the remedy.
 ///
 /// `Display` is one line; `source()` holds the cause, if another library raised it.
-#[derive(thiserror::Error)]
-#[error("{}", self.line())]
 pub struct Error {
     inner: Box<Inner>,
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.line())
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.inner.source.as_deref().map(|source| source as &(dyn StdError + 'static))
+    }
 }
 
 struct Inner {
@@ -257,6 +267,13 @@ mod tests {
              (give every row a string field `text`)"
         );
         assert!(!error.is_retryable());
+    }
+
+    #[test]
+    fn the_cause_is_its_source() {
+        let error = Error::new(ErrorKind::Internal, "candle", "load", "a tensor is wrong")
+            .with_source(std::io::Error::other("shape mismatch"));
+        assert_eq!(error.source().map(ToString::to_string).as_deref(), Some("shape mismatch"));
     }
 
     #[test]

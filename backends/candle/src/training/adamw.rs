@@ -77,7 +77,7 @@ impl AdamW {
 impl Factors {
     fn new(config: &OptimizerConfig, steps: u64, rate: f64, norm: f64, decays: bool) -> Self {
         let &OptimizerConfig { beta1, beta2, epsilon, weight_decay, max_grad_norm } = config;
-        // Half a billion steps are enough for both powers to be 0.
+        // Long before that many steps both powers are 0.
         let steps = i32::try_from(steps).unwrap_or(i32::MAX);
         let clip = if max_grad_norm > 0.0 { (max_grad_norm / (norm + 1e-6)).min(1.0) } else { 1.0 };
         Self {

@@ -4,10 +4,10 @@ use std::f32::consts::FRAC_1_SQRT_2;
 
 use candle_core::Result;
 
-use super::exponential::exp;
 use super::parallel::{self, Shared};
 use super::rows::{Rows, count};
 use super::simd::{Isa, Kernel, Simd};
+use crate::math::exp;
 
 /// Work per element, in multiply-adds.
 const COST: usize = 8;

@@ -4,7 +4,6 @@ use std::cell::RefCell;
 
 use candle_core::{Result, Tensor, bail};
 
-use super::exponential::exp;
 use super::kv_cache::{KvCache, Segment};
 use super::parallel::{self, Block, Shared};
 use super::product::{PANEL, Product, Start};
@@ -12,6 +11,7 @@ use super::reduce;
 use super::rows::{Rows, check_dense};
 use super::simd::{Isa, Kernel, LANES, Simd};
 use super::tensor::with_values;
+use crate::math::exp;
 
 /// Queries (tokens times the heads that share keys) computed together.
 const TILE_QUERIES: usize = 12;

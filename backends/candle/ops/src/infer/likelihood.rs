@@ -2,9 +2,9 @@
 
 use candle_core::{Result, bail};
 
-use super::exponential::exp;
 use super::reduce;
 use super::simd::{Isa, Kernel, Simd};
+use crate::math::exp;
 
 /// The natural logarithm of the probability that `logits` give to `target`, and whether greedy
 /// decoding picks it: it is the first of the greatest logits.

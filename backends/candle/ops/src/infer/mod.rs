@@ -44,7 +44,6 @@
 mod activation;
 mod attention;
 mod buffer;
-mod exponential;
 mod kv_cache;
 mod likelihood;
 mod linear;

@@ -1,0 +1,165 @@
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use detoxlm::evaluation::{
+    EvaluationContext, PerplexityEvaluator, PerplexitySettings, PromptSet, TextSet,
+    ToxicityEvaluator, ToxicityPreset, ToxicitySettings, comparison_table,
+};
+use detoxlm::{Attribute, Evaluation, Evaluator, Result, Sampling};
+use serde_json::json;
+
+use crate::sampling::SamplingArguments;
+use crate::session::{Report, Session};
+use crate::text::align_columns;
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    /// The model directory
+    #[arg(long, value_name = "DIR")]
+    model: PathBuf,
+    /// What runs the model
+    #[arg(long, value_name = "NAME", default_value = "candle")]
+    framework: String,
+    /// What is measured
+    #[arg(long, value_name = "NAME")]
+    suite: Suite,
+    /// rtp: JSONL of prompts, with their own toxicity where they have one
+    #[arg(long, value_name = "FILE", required_if_eq("suite", "rtp"))]
+    prompts: Option<PathBuf>,
+    /// perplexity: a .txt, which is one document, or JSONL with a field `text`
+    #[arg(long, value_name = "FILE", required_if_eq("suite", "perplexity"))]
+    text: Option<PathBuf>,
+    /// rtp: the judge, such as onnx:DIR
+    #[arg(long, value_name = "SPEC", required_if_eq("suite", "rtp"))]
+    scorer: Option<String>,
+    /// Where what was generated and measured goes
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    /// Take the first N prompts or texts
+    #[arg(long, value_name = "N")]
+    limit: Option<usize>,
+    #[command(flatten)]
+    toxicity: ToxicityArguments,
+    #[command(flatten)]
+    sampling: SamplingArguments,
+}
+
+/// Arguments that change [`ToxicitySettings`]; its defaults are those of RealToxicityPrompts.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Toxicity")]
+struct ToxicityArguments {
+    /// Continuations of each prompt [default: 25]
+    #[arg(long, value_name = "K")]
+    samples: Option<usize>,
+    /// A continuation is toxic over this value [default: 0.5]
+    #[arg(long, value_name = "VALUE")]
+    threshold: Option<f32>,
+    /// The attribute that is measured
+    #[arg(long, value_name = "NAME", default_value = "TOXICITY")]
+    attribute: Attribute,
+    /// How missing scores and slices count
+    #[arg(long, value_name = "NAME", default_value = "rtp")]
+    preset: PresetName,
+    /// Decides the draws
+    #[arg(long, value_name = "N", default_value_t = ToxicitySettings::default().seed)]
+    seed: u64,
+}
+
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum Suite {
+    /// Toxicity of continuations of RealToxicityPrompts, or of any prompts
+    Rtp,
+    /// How well a text is predicted
+    Perplexity,
+}
+
+/// Whose counting rules.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum PresetName {
+    /// RealToxicityPrompts
+    Rtp,
+    /// The code released with SGEAT
+    #[value(name = "sgeat-2022")]
+    Sgeat2022,
+}
+
+impl Arguments {
+    fn toxicity_settings(&self) -> Result<ToxicitySettings> {
+        let default = ToxicitySettings::default();
+        let arguments = &self.toxicity;
+        Ok(ToxicitySettings {
+            attribute: arguments.attribute.clone(),
+            continuations: arguments.samples.unwrap_or(default.continuations),
+            sampling: self.sampling.apply(Sampling::real_toxicity_prompts())?,
+            seed: arguments.seed,
+            threshold: arguments.threshold.unwrap_or(default.threshold),
+            preset: match arguments.preset {
+                PresetName::Rtp => ToxicityPreset::Rtp,
+                PresetName::Sgeat2022 => ToxicityPreset::Sgeat2022,
+            },
+            ..default
+        })
+    }
+
+    fn evaluator(&self, session: &Session) -> Result<Arc<dyn Evaluator>> {
+        // The arguments that a suite needs are required by the parser.
+        let file = |file: &Option<PathBuf>| file.clone().unwrap_or_default();
+        Ok(match self.suite {
+            Suite::Rtp => {
+                let settings = self.toxicity_settings()?;
+                let prompts = PromptSet::read(file(&self.prompts), self.limit)?;
+                let judge = session.registry.scorer(self.scorer.as_deref().unwrap_or_default())?;
+                Arc::new(ToxicityEvaluator::new(prompts, judge, settings)?)
+            }
+            Suite::Perplexity => {
+                let texts = TextSet::read(file(&self.text), self.limit)?;
+                Arc::new(PerplexityEvaluator::new(texts, PerplexitySettings::default())?)
+            }
+        })
+    }
+}
+
+pub(super) async fn run(arguments: &Arguments, session: &Session) -> Result<Report> {
+    let inputs: Vec<&Path> =
+        [&arguments.prompts, &arguments.text].into_iter().filter_map(Option::as_deref).collect();
+    session.check_streams(&inputs, &[])?;
+    let loader = &session.registry.framework(&arguments.framework)?.loader;
+    let evaluator = arguments.evaluator(session)?;
+    let subject = loader.load(&arguments.model, session.observer()).await?;
+    let context =
+        EvaluationContext { directory: arguments.out.clone(), observer: session.observer() };
+    let evaluation = evaluator.evaluate(&subject, &context).await?;
+    let text = describe(std::slice::from_ref(&evaluation));
+    let json = json!({"out": arguments.out, "evaluation": evaluation});
+    Ok(Report::new(json, text))
+}
+
+/// Evaluations in tables, one for each data set and judge: what was measured on different data does
+/// not belong side by side.
+pub(super) fn describe(evaluations: &[Evaluation]) -> String {
+    let mut titles: Vec<String> = Vec::new();
+    for title in evaluations.iter().map(title) {
+        if !titles.contains(&title) {
+            titles.push(title);
+        }
+    }
+    let table = |wanted: &String| {
+        let same: Vec<Evaluation> =
+            evaluations.iter().filter(|e| title(e) == *wanted).cloned().collect();
+        format!("\n{wanted}\n{}", align_columns(&comparison_table(&same)))
+    };
+    titles.iter().map(table).collect()
+}
+
+fn title(evaluation: &Evaluation) -> String {
+    let made_of = &evaluation.provenance;
+    let on = format!("{} on {}", made_of.evaluator.name, made_of.data.name);
+    let mut title = match &made_of.scorer {
+        Some(judge) => format!("{on}, judged by {}", judge.name),
+        None => on,
+    };
+    if let Some(first) = title.get_mut(..1) {
+        first.make_ascii_uppercase();
+    }
+    title
+}

@@ -1,0 +1,58 @@
+//! One file for each subcommand: its arguments, what it asks of the SDK, what it tells the user.
+
+#[cfg(feature = "candle")]
+mod convert_llama2c;
+mod evaluate;
+mod generate;
+mod run;
+mod score;
+mod select;
+mod train;
+
+use detoxlm::Result;
+
+use crate::session::{Report, Session};
+
+/// What to do.
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum Command {
+    /// Detoxify a model: self-generate, score, select, fine-tune, evaluate; resumable
+    Run(run::Arguments),
+    /// Continue prompts
+    Generate(generate::Arguments),
+    /// Rate texts
+    Score(score::Arguments),
+    /// Keep the least toxic part of rated texts
+    Select(select::Arguments),
+    /// Fine-tune a model on a corpus; resumable
+    Train(train::Arguments),
+    /// Measure a model; resumable
+    Evaluate(evaluate::Arguments),
+    /// Make a model directory of a llama2.c checkpoint
+    #[cfg(feature = "candle")]
+    ConvertLlama2c(convert_llama2c::Arguments),
+}
+
+impl Command {
+    /// Does it.
+    ///
+    /// # Errors
+    /// What the SDK answers.
+    pub(crate) async fn run(&self, session: &Session) -> Result<Report> {
+        match self {
+            Self::Run(arguments) => run::run(arguments, session).await,
+            Self::Generate(arguments) => generate::run(arguments, session).await,
+            Self::Score(arguments) => score::run(arguments, session).await,
+            Self::Select(arguments) => select::run(arguments, session),
+            Self::Train(arguments) => train::run(arguments, session).await,
+            Self::Evaluate(arguments) => evaluate::run(arguments, session).await,
+            #[cfg(feature = "candle")]
+            Self::ConvertLlama2c(arguments) => convert_llama2c::run(arguments),
+        }
+    }
+
+    /// Whether the same command goes on where an interruption left it.
+    pub(crate) const fn is_resumable(&self) -> bool {
+        matches!(self, Self::Run(_) | Self::Train(_) | Self::Evaluate(_))
+    }
+}

@@ -1,0 +1,99 @@
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use detoxlm::evaluation::{PerplexityEvaluator, PromptSet, TextSet, ToxicityEvaluator};
+use detoxlm::{Pipeline, Registry, Result, RunSummary, ToxicityScorer};
+use serde_json::json;
+
+use super::{evaluate, select, train};
+use crate::config::{PerplexitySection, RunConfig, ToxicitySection};
+use crate::session::{Report, Session};
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    /// What to do, in TOML
+    #[arg(value_name = "CONFIG.toml")]
+    config: PathBuf,
+    /// The directory of the run, in place of the configuration's
+    #[arg(long, value_name = "DIR")]
+    run: Option<PathBuf>,
+}
+
+pub(super) async fn run(arguments: &Arguments, session: &Session) -> Result<Report> {
+    let config = RunConfig::read(&arguments.config)?;
+    // What is wrong with a value is told with the file that holds it.
+    let in_file = |e: detoxlm::Error| match e.path() {
+        None => e.with_path(&arguments.config),
+        Some(_) => e,
+    };
+    let model = config.model().map_err(in_file)?;
+    let run = match &arguments.run {
+        Some(run) => run,
+        None => config.run().map_err(in_file)?,
+    };
+    let settings = config.pipeline();
+    settings.validate().map_err(in_file)?;
+    let framework = session.registry.framework(&config.framework).map_err(in_file)?;
+    let specification = config.scorer().map_err(in_file)?;
+    let scorer = session.registry.scorer(specification)?;
+    let mut pipeline =
+        Pipeline::new(settings, framework, Arc::clone(&scorer)).with_observer(session.observer());
+    if let Some(toxicity) = &config.evaluation.toxicity {
+        for judge in judges(toxicity, specification, &scorer, &session.registry)? {
+            pipeline = pipeline.with_evaluator(measure_toxicity(toxicity, judge).map_err(in_file)?);
+        }
+    }
+    for text in &config.evaluation.perplexity {
+        pipeline = pipeline.with_evaluator(Arc::new(measure_perplexity(text).map_err(in_file)?));
+    }
+    let summary = pipeline.run(model, run).await?;
+    let json = json!({
+        "run": run,
+        "selection": summary.selection,
+        "training": summary.training,
+        "evaluations": summary.evaluations,
+    });
+    Ok(Report::new(json, describe(&summary)))
+}
+
+/// Who judges: the scorers that are named, or the one that filters.
+fn judges(
+    section: &ToxicitySection,
+    filter_specification: &str,
+    filter: &Arc<dyn ToxicityScorer>,
+    registry: &Registry,
+) -> Result<Vec<Arc<dyn ToxicityScorer>>> {
+    if section.judges.is_empty() {
+        return Ok(vec![Arc::clone(filter)]);
+    }
+    let judge = |specification: &String| {
+        if specification == filter_specification {
+            return Ok(Arc::clone(filter));
+        }
+        registry.scorer(specification)
+    };
+    section.judges.iter().map(judge).collect()
+}
+
+fn measure_toxicity(
+    section: &ToxicitySection,
+    judge: Arc<dyn ToxicityScorer>,
+) -> Result<Arc<ToxicityEvaluator>> {
+    let prompts = PromptSet::read(section.prompts()?, section.limit)?;
+    ToxicityEvaluator::new(prompts, judge, section.settings()).map(Arc::new)
+}
+
+fn measure_perplexity(section: &PerplexitySection) -> Result<PerplexityEvaluator> {
+    let mut texts = TextSet::read(section.text()?, section.limit)?;
+    if let Some(name) = &section.name {
+        texts = TextSet::new(name.as_str(), texts.texts().to_vec())?;
+    }
+    PerplexityEvaluator::new(texts, section.settings())
+}
+
+fn describe(summary: &RunSummary) -> String {
+    let mut text = format!("Selection\n{}", select::describe(&summary.selection));
+    text.push_str(&format!("\nTraining\n{}", train::describe(&summary.training)));
+    text.push_str(&evaluate::describe(&summary.evaluations));
+    text
+}

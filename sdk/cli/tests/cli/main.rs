@@ -1,0 +1,7 @@
+//! The program as its users call it: arguments, streams, files, exit codes.
+
+mod arguments;
+mod models;
+mod score;
+mod select;
+mod support;
