@@ -3,16 +3,16 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use detoxlm_candle::{CandleLm, CandleLoader, CandleOptions, CandleTrainBackend};
-use detoxlm_conformance as conformance;
-use detoxlm_core::evaluation::{
+use detoxlm::candle::{CandleLm, CandleLoader, CandleOptions, CandleTrainBackend};
+use detoxlm::evaluation::{
     EvaluationPrompt, PerplexityEvaluator, PerplexitySettings, PromptSet, TextSet,
     ToxicityEvaluator, ToxicitySettings,
 };
-use detoxlm_core::training::{LocalTrainer, Method};
-use detoxlm_core::{ModelLoader, Silent};
+use detoxlm::onnx::{Combine, OnnxOptions, OnnxScorer, Windows};
+use detoxlm::training::{LocalTrainer, Method};
+use detoxlm::{ModelLoader, Silent};
+use detoxlm_conformance as conformance;
 use detoxlm_end_to_end::{Setup, fixture};
-use detoxlm_onnx::{Combine, OnnxOptions, OnnxScorer, Windows};
 
 fn options() -> CandleOptions {
     CandleOptions::default().with_threads(2)

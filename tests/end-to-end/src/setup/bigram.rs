@@ -1,10 +1,10 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use detoxlm_core::prompts::PromptStrategy;
-use detoxlm_core::testing::{BigramLm, BigramLoader, BigramTrainBackend, CapitalScorer};
-use detoxlm_core::training::{LearningRate, LocalTrainer, TrainingConfig};
-use detoxlm_core::{
+use detoxlm::prompts::PromptStrategy;
+use detoxlm::testing::{BigramLm, BigramLoader, BigramTrainBackend, CapitalScorer};
+use detoxlm::training::{LearningRate, LocalTrainer, TrainingConfig};
+use detoxlm::{
     Decision, Framework, GenerationConfig, Pipeline, PipelineConfig, Result, Sampling, filter_fn,
 };
 

@@ -8,12 +8,12 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
 
-use detoxlm_core::corpus::{JsonlWriter, TextRow};
-use detoxlm_core::evaluation::{
+use detoxlm::corpus::{JsonlWriter, TextRow};
+use detoxlm::evaluation::{
     EvaluationPrompt, PerplexityEvaluator, PerplexitySettings, PromptSet, TextSet,
     ToxicityEvaluator, ToxicitySettings,
 };
-use detoxlm_core::{Error, ErrorKind, Observer, Pipeline, Result, RunSummary, ToxicityScorer};
+use detoxlm::{Error, ErrorKind, Observer, Pipeline, Result, RunSummary, ToxicityScorer};
 
 /// What a pipeline is made of. Its inputs lie in a directory that [`prepare`](Self::prepare) fills,
 /// its runs wherever the caller says.

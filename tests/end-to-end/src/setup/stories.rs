@@ -1,11 +1,9 @@
 use std::path::Path;
-use std::sync::Arc;
 
-use detoxlm_candle::{CandleLoader, CandleOptions, CandleTrainBackend, convert_llama2c};
-use detoxlm_core::prompts::PromptStrategy;
-use detoxlm_core::training::{LocalTrainer, TrainingConfig};
-use detoxlm_core::{Framework, GenerationConfig, Pipeline, PipelineConfig, Result, Sampling};
-use detoxlm_onnx::OnnxScorer;
+use detoxlm::candle::convert_llama2c;
+use detoxlm::prompts::PromptStrategy;
+use detoxlm::training::TrainingConfig;
+use detoxlm::{GenerationConfig, Pipeline, PipelineConfig, Result, Sampling};
 
 use super::{held_out, with_evaluators, write_held_out};
 use crate::fixture;
@@ -36,12 +34,8 @@ pub(super) fn pipeline(root: &Path) -> Result<Pipeline> {
         validation: vec![held_out(root)],
         ..PipelineConfig::default()
     };
-    let options = CandleOptions::default().with_threads(2);
-    let framework = Framework {
-        loader: Arc::new(CandleLoader::new(options)?),
-        trainer: Arc::new(LocalTrainer::new(CandleTrainBackend::new(options))?),
-    };
-    let scorer = Arc::new(OnnxScorer::open(fixture("classifier/bag"))?);
-    let judge = Arc::new(OnnxScorer::open(fixture("classifier/encoder"))?);
-    with_evaluators(Pipeline::new(config, &framework, scorer), root, judge)
+    let registry = detoxlm::registry()?;
+    let scorer = |name| registry.scorer(&format!("onnx:{}", fixture(name).display()));
+    let pipeline = Pipeline::new(config, registry.framework("candle")?, scorer("classifier/bag")?);
+    with_evaluators(pipeline, root, scorer("classifier/encoder")?)
 }

@@ -4,11 +4,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use detoxlm_candle::{CandleLoader, CandleOptions, CandleTrainBackend};
-use detoxlm_core::prompts::PromptStrategy;
-use detoxlm_core::testing::{BigramLm, BigramLoader, BigramTrainBackend, CapitalScorer};
-use detoxlm_core::training::{LocalTrainer, TrainingConfig};
-use detoxlm_core::{
+use detoxlm::prompts::PromptStrategy;
+use detoxlm::testing::{BigramLm, BigramLoader, BigramTrainBackend, CapitalScorer};
+use detoxlm::training::{LocalTrainer, TrainingConfig};
+use detoxlm::{
     Attribute, Decision, Error, ErrorKind, Framework, GenerationConfig, Pipeline, PipelineConfig,
     Sampling, ToxicityScorer, filter_fn, scorer_fn,
 };
@@ -130,11 +129,7 @@ async fn a_loss_that_is_not_a_number() {
     let mut small = Small::new();
     fs::remove_dir_all(small.path("base")).unwrap();
     Setup::Stories.prepare(small.root.path()).unwrap();
-    let options = CandleOptions::default().with_threads(2);
-    small.framework = Framework {
-        loader: Arc::new(CandleLoader::new(options).unwrap()),
-        trainer: Arc::new(LocalTrainer::new(CandleTrainBackend::new(options)).unwrap()),
-    };
+    small.framework = detoxlm::registry().unwrap().framework("candle").unwrap().clone();
     small.config.training.learning_rate.peak = 1e300;
     let error = small.refused(&small.pipeline(), ErrorKind::Diverged).await;
     assert_says(&error, &["step 2", "checkpoint of step 1 is kept", "learning_rate.peak"]);

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use detoxlm_candle::{CandleLm, CandleOptions};
-use detoxlm_core::{GenerationRequest, Generator, LocalGenerator, Sampling};
+use detoxlm::candle::{CandleLm, CandleOptions};
+use detoxlm::{GenerationRequest, Generator, LocalGenerator, Sampling};
 use detoxlm_end_to_end::Setup;
 
 use crate::child::Place;

@@ -1,7 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use detoxlm_core::Digest;
+use detoxlm::Digest;
 
 /// The digest of every file of a run but its locks, by its path within.
 pub(crate) fn files(run: &Path) -> BTreeMap<PathBuf, Digest> {
