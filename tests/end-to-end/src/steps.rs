@@ -2,7 +2,7 @@ use std::fmt;
 use std::io::{BufRead, Write};
 use std::sync::{Mutex, PoisonError};
 
-use detoxlm_core::{Event, Observer};
+use detoxlm::{Event, Observer};
 
 /// Asks before it lets a pipeline go on: writes a line for every event but tokens and waits for one in
 /// return, so that whoever answers decides at which event the process is.

@@ -9,7 +9,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use detoxlm_core::{Error, ErrorKind, Observer, Result, Silent};
+use detoxlm::{Error, ErrorKind, Observer, Result, Silent};
 use detoxlm_end_to_end::{OnPermission, Setup};
 
 fn main() -> ExitCode {

@@ -1,29 +1,18 @@
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
-use detoxlm_core::corpus::{JsonlWriter, TextRow};
-use detoxlm_core::evaluation::{
-    EvaluationPrompt, PerplexityEvaluator, PerplexitySettings, PromptSet, TextSet,
-    ToxicityEvaluator, ToxicitySettings,
-};
-use detoxlm_core::prompts::PromptStrategy;
-use detoxlm_core::testing::{BigramLm, BigramLoader, BigramTrainBackend, CapitalScorer};
-use detoxlm_core::training::{LearningRate, LocalTrainer, TrainingConfig};
-use detoxlm_core::{
+use detoxlm::prompts::PromptStrategy;
+use detoxlm::testing::{BigramLm, BigramLoader, BigramTrainBackend, CapitalScorer};
+use detoxlm::training::{LearningRate, LocalTrainer, TrainingConfig};
+use detoxlm::{
     Decision, Framework, GenerationConfig, Pipeline, PipelineConfig, Result, Sampling, filter_fn,
 };
 
+use super::{held_out, with_evaluators, write_held_out};
+
 pub(super) fn prepare(root: &Path, base: &Path) -> Result<()> {
     BigramLm::new(1).save(base)?;
-    let mut held_out = JsonlWriter::create(held_out(root))?;
-    for text in ["calm and kind words", "the birds sang in the old tree"] {
-        held_out.write(&TextRow::new(text))?;
-    }
-    held_out.commit()
-}
-
-fn held_out(root: &Path) -> PathBuf {
-    root.join("held-out.jsonl")
+    write_held_out(root)
 }
 
 pub(super) fn pipeline(root: &Path) -> Result<Pipeline> {
@@ -53,21 +42,6 @@ pub(super) fn pipeline(root: &Path) -> Result<Pipeline> {
     let no_q = filter_fn("no-q-1", |text| {
         if text.contains(['q', 'Q']) { Decision::Drop("a q".into()) } else { Decision::Keep }
     });
-    let prompts: Vec<_> = [("You", Some(0.9)), ("The", Some(0.1)), ("What", None)]
-        .map(|(text, toxicity)| EvaluationPrompt { text: text.to_owned(), toxicity })
-        .into();
-    let toxicity = ToxicityEvaluator::new(
-        PromptSet::new("prompts", prompts)?,
-        Arc::new(CapitalScorer::new()),
-        ToxicitySettings { prompts_per_unit: 1, ..ToxicitySettings::default() },
-    )?;
-    let texts = TextSet::read(held_out(root), None)?;
-    let perplexity = PerplexityEvaluator::new(
-        texts,
-        PerplexitySettings { documents_per_unit: 1, ..PerplexitySettings::default() },
-    )?;
-    Ok(Pipeline::new(config, &framework, scorer)
-        .with_filter(Arc::new(no_q))
-        .with_evaluator(Arc::new(toxicity))
-        .with_evaluator(Arc::new(perplexity)))
+    let pipeline = Pipeline::new(config, &framework, scorer).with_filter(Arc::new(no_q));
+    with_evaluators(pipeline, root, Arc::new(CapitalScorer::new()))
 }

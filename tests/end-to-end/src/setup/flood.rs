@@ -2,9 +2,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use detoxlm_core::testing::{BigramLm, BigramTrainBackend, CapitalScorer};
-use detoxlm_core::training::{LocalTrainer, TrainingConfig};
-use detoxlm_core::{
+use detoxlm::testing::{BigramLm, BigramTrainBackend, CapitalScorer};
+use detoxlm::training::{LocalTrainer, TrainingConfig};
+use detoxlm::{
     Digest, FinishReason, Framework, Generation, GenerationConfig, GenerationRequest, Generator,
     GeneratorCapabilities, Info, ModelLoader, Observer, Pipeline, PipelineConfig, Result, Subject,
 };

@@ -19,6 +19,11 @@ impl Place {
         Self { root, setup }
     }
 
+    /// The model that runs start from.
+    pub(crate) fn base(&self) -> PathBuf {
+        self.root.path().join("base")
+    }
+
     pub(crate) fn run(&self, name: &str) -> PathBuf {
         self.root.path().join("runs").join(name)
     }
@@ -79,11 +84,11 @@ impl Stepped {
         let _ = self.answers.write_all(b"\n");
     }
 
-    /// Lets it go on to its end; gives the number of events on the way.
-    pub(crate) fn finish(mut self) -> u64 {
-        let mut events = 0;
-        while self.event().is_some() {
-            events += 1;
+    /// Lets it go on to its end, which must be a good one; gives the events on the way.
+    pub(crate) fn finish(mut self) -> Vec<String> {
+        let mut events = Vec::new();
+        while let Some(event) = self.event() {
+            events.push(event);
             self.permit();
         }
         drop(self.answers);

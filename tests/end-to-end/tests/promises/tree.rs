@@ -1,7 +1,7 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use detoxlm_core::Digest;
+use detoxlm::Digest;
 
 /// The digest of every file of a run but its locks, by its path within.
 pub(crate) fn files(run: &Path) -> BTreeMap<PathBuf, Digest> {
@@ -24,7 +24,7 @@ pub(crate) fn files(run: &Path) -> BTreeMap<PathBuf, Digest> {
 /// Fails with the names of the files that differ.
 pub(crate) fn assert_same(run: &Path, expected: &BTreeMap<PathBuf, Digest>) {
     let found = files(run);
-    let names: Vec<_> = found
+    let names: BTreeSet<_> = found
         .keys()
         .chain(expected.keys())
         .filter(|name| found.get(*name) != expected.get(*name))
