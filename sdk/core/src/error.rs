@@ -120,12 +120,16 @@ impl Error {
             _ => ErrorKind::Io,
         };
         let error = Self::new(kind, component, operation, source.to_string()).with_path(path);
-        if source.kind() == std::io::ErrorKind::StorageFull {
-            return error
-                .with_remedy("free some space and run the same command again: it goes on from here")
-                .with_source(source);
-        }
-        error.with_source(source)
+        let remedy = match source.kind() {
+            std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => {
+                "free some space and run the same command again: it goes on from here"
+            }
+            std::io::ErrorKind::FileTooLarge => {
+                "raise the limit on file sizes and run the same command again: it goes on from here"
+            }
+            _ => return error.with_source(source),
+        };
+        error.with_remedy(remedy).with_source(source)
     }
 
     /// Names the file or directory.
@@ -185,6 +189,12 @@ impl Error {
     #[must_use]
     pub fn operation(&self) -> &str {
         &self.inner.operation
+    }
+
+    /// What went wrong, in words, without the place.
+    #[must_use]
+    pub fn message(&self) -> &str {
+        &self.inner.message
     }
 
     /// The file or directory, if there is one.

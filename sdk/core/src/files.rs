@@ -43,14 +43,27 @@ impl AtomicFile {
     /// # Errors
     /// When it cannot be written out; the target is then as it was.
     pub fn commit(mut self) -> Result<()> {
-        if let Some(writer) = self.writer.take() {
-            let failed = |e| Error::io(COMPONENT, "write", &self.target, e);
-            let file = writer.into_inner().map_err(|e| failed(e.into_error()))?;
-            file.sync_all().map_err(failed)?;
-            fs::rename(&self.partial, &self.target).map_err(failed)?;
-            sync_parent(&self.target)?;
+        let written = self.finish();
+        if written.is_err() {
+            // What could not be written must not take up the space that is missing.
+            let _ = fs::remove_file(&self.partial);
         }
-        Ok(())
+        written.map_err(|e| Error::io(COMPONENT, "write", &self.target, e))?;
+        sync_parent(&self.target)
+    }
+
+    fn finish(&mut self) -> std::io::Result<()> {
+        let Some(writer) = self.writer.take() else { return Ok(()) };
+        let file = match writer.into_inner() {
+            Ok(file) => file,
+            Err(unwritten) => {
+                let (error, writer) = unwritten.into_parts();
+                drop(writer.into_parts());
+                return Err(error);
+            }
+        };
+        file.sync_all()?;
+        fs::rename(&self.partial, &self.target)
     }
 }
 

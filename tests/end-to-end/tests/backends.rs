@@ -10,7 +10,7 @@ use detoxlm::evaluation::{
 };
 use detoxlm::onnx::{Combine, OnnxOptions, OnnxScorer, Windows};
 use detoxlm::training::{LocalTrainer, Method};
-use detoxlm::{ModelLoader, Silent};
+use detoxlm::{LoadOptions, ModelLoader};
 use detoxlm_conformance as conformance;
 use detoxlm_end_to_end::{Setup, fixture};
 
@@ -59,7 +59,7 @@ async fn candle_trainer() {
     for (name, base) in [("stories", converted), ("gpt2", fixture("models/gpt2"))] {
         let trainer = LocalTrainer::new(CandleTrainBackend::new(options())).unwrap();
         let work = root.path().join(name);
-        let result = conformance::trainer(&trainer, &Method::Full, &base, &work).await;
+        let result = conformance::trainer(&trainer, &Method::Full {}, &base, &work).await;
         assert!(result.is_ok(), "{name}: {}", result.unwrap_err());
     }
 }
@@ -82,7 +82,7 @@ async fn onnx_scorers() {
 async fn evaluators_on_a_candle_model_with_an_onnx_judge() {
     let (root, converted) = stories();
     let loader = CandleLoader::new(options()).unwrap();
-    let subject = loader.load(&converted, Arc::new(Silent)).await.unwrap();
+    let subject = loader.load(&converted, &LoadOptions::default()).await.unwrap();
     let texts = ["Once upon a time, there was a bird.", "The end."].map(str::to_owned);
     let texts = TextSet::new("texts", texts.into()).unwrap();
     let perplexity = PerplexityEvaluator::new(texts, PerplexitySettings::default()).unwrap();

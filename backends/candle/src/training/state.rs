@@ -6,7 +6,7 @@ use candle_core::{Device, Tensor, Var};
 use detoxlm_core::{ErrorKind, Result};
 
 use super::adamw::AdamW;
-use super::values::slice;
+use super::values::{read, slice};
 use crate::error::{error, internal};
 use crate::safetensors_file::{self, Entry};
 use crate::weights::Weights;
@@ -25,6 +25,7 @@ pub(super) fn save(
     variables: &[Var],
     adamw: &AdamW,
 ) -> Result<()> {
+    refuse_what_is_not_finite(names, variables)?;
     with_entries(names, variables, |weights| {
         let mut entries = vec![(STEPS.to_owned(), Entry::Counter(adamw.steps))];
         for ((name, entry), (variable, moments)) in
@@ -39,6 +40,19 @@ pub(super) fn save(
         }
         safetensors_file::write(&directory.join(FILE), entries)
     })
+}
+
+/// A checkpoint is always one to go on from.
+fn refuse_what_is_not_finite(names: &[String], variables: &[Var]) -> Result<()> {
+    for (name, variable) in names.iter().zip(variables) {
+        let is_finite = read(variable, |values| values.iter().all(|value| value.is_finite()))
+            .map_err(internal("write a checkpoint"))?;
+        if !is_finite {
+            let message = format!("the weights of {name} are not finite");
+            return Err(error(ErrorKind::Diverged, "write a checkpoint", message));
+        }
+    }
+    Ok(())
 }
 
 /// Brings back what [`save`] wrote. If anything is missing, nothing changes.

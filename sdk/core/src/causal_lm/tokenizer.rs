@@ -19,7 +19,7 @@ pub trait Tokenizer: Debug + Send + Sync + 'static {
     /// The text of ids.
     ///
     /// # Errors
-    /// When an id is unknown.
+    /// When an id is not below `size()`.
     fn decode(&self, ids: &[u32]) -> Result<String>;
 
     /// One more than the highest id.
@@ -110,6 +110,11 @@ impl Tokenizer for HfTokenizer {
     }
 
     fn decode(&self, ids: &[u32]) -> Result<String> {
+        if let Some(unknown) = ids.iter().find(|&&id| id as usize >= self.size) {
+            let message = format!("not in the vocabulary of {}", self.size);
+            return Err(Error::new(ErrorKind::InvalidInput, "tokenizer", "decode ids", message)
+                .with_key(format!("token {unknown}")));
+        }
         self.inner.decode(ids, true).map_err(|e| {
             Error::new(ErrorKind::InvalidInput, "tokenizer", "decode ids", e.to_string())
                 .with_source(e)

@@ -1,6 +1,6 @@
 use std::path::PathBuf;
 
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 
 use super::{COMPONENT, HEURISTIC_PROMPTS};
 use crate::corpus::{JsonlReader, PromptRow};
@@ -13,7 +13,6 @@ use crate::{Error, ErrorKind, Result};
 pub enum PromptStrategy {
     /// No prompt: the model sees only its beginning-of-sequence token. SGEAT (standard), the one
     /// that was released.
-    #[serde(deserialize_with = "no_fields")]
     Unconditional {},
     /// Instructions: [`HEURISTIC_PROMPTS`], unless `prompts` or `file` gives others.
     Heuristic {
@@ -34,15 +33,6 @@ pub enum PromptStrategy {
         #[serde(default = "default_keep_fraction")]
         keep_fraction: f64,
     },
-}
-
-/// Without this, a unit variant takes any field and says nothing.
-fn no_fields<'de, D: Deserializer<'de>>(deserializer: D) -> Result<(), D::Error> {
-    #[derive(Deserialize)]
-    #[serde(deny_unknown_fields)]
-    struct NoFields {}
-
-    NoFields::deserialize(deserializer).map(|NoFields {}| ())
 }
 
 impl Default for PromptStrategy {

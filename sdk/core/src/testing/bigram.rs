@@ -90,6 +90,14 @@ impl BigramLm {
         Ok(Self::from_table(table.collect()))
     }
 
+    fn check_length(&self, tokens: usize) -> Result<()> {
+        if tokens > self.context_length {
+            let message = format!("{tokens} tokens exceed the context of {}", self.context_length);
+            return Err(Error::new(ErrorKind::InvalidInput, "testing", "decode", message));
+        }
+        Ok(())
+    }
+
     pub(super) fn logits_after(&self, token: u32) -> Result<&[f32]> {
         let at = token as usize * V;
         self.table.get(at..at + V).ok_or_else(|| {
@@ -124,6 +132,7 @@ impl CausalLm for BigramLm {
     }
 
     fn decode_session(&self, rows: usize, capacity: usize) -> Result<Box<dyn DecodeSession + '_>> {
+        self.check_length(capacity)?;
         Ok(Box::new(BigramSession { model: self, lengths: vec![None; rows], capacity }))
     }
 
@@ -131,6 +140,7 @@ impl CausalLm for BigramLm {
         sequences
             .iter()
             .map(|tokens| {
+                self.check_length(tokens.len())?;
                 tokens
                     .windows(2)
                     .map(|pair| {
@@ -178,7 +188,10 @@ impl DecodeSession for BigramSession<'_> {
 
     fn step(&mut self, entries: &[RowTokens<'_>], logits: &mut Logits) -> Result<()> {
         let out = logits.resize(entries.len(), V);
-        for (entry, out) in entries.iter().zip(out.chunks_exact_mut(V)) {
+        for (index, (entry, out)) in entries.iter().zip(out.chunks_exact_mut(V)).enumerate() {
+            if entries[..index].iter().any(|earlier| earlier.row == entry.row) {
+                return Err(Self::misuse("a row is named twice"));
+            }
             let length = self.lengths[entry.row.0]
                 .as_mut()
                 .ok_or_else(|| Self::misuse("the row is not in use"))?;

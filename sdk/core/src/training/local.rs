@@ -250,7 +250,7 @@ impl<'a> Training<'a> {
             let batch = self.stream.next_batch(config.batch_size, self.sequence_length)?;
             let BatchLoss { mean, tokens: count } = self.session.accumulate(&batch, weight)?;
             if !mean.is_finite() {
-                return Err(self.diverged(step, "the loss", mean));
+                return Err(self.diverged(step, format!("the loss is {mean}")));
             }
             total += mean * count as f64;
             tokens += count;
@@ -258,7 +258,7 @@ impl<'a> Training<'a> {
         let learning_rate = config.learning_rate.at(step, self.total_steps);
         let gradient_norm = self.session.step(learning_rate)?;
         if !gradient_norm.is_finite() {
-            return Err(self.diverged(step, "the gradient's norm", gradient_norm));
+            return Err(self.diverged(step, format!("the gradient's norm is {gradient_norm}")));
         }
         let loss = total / tokens as f64;
         self.progress.step = step;
@@ -276,7 +276,7 @@ impl<'a> Training<'a> {
         Ok(tokens)
     }
 
-    fn diverged(&self, step: u64, what: &str, value: f64) -> Error {
+    fn diverged(&self, step: u64, what: String) -> Error {
         let kept = match checkpoint::latest(&self.job.work) {
             Ok(Some((path, progress))) => {
                 format!("the checkpoint of step {} is kept: {}", progress.step, path.display())
@@ -287,7 +287,7 @@ impl<'a> Training<'a> {
             ErrorKind::Diverged,
             "training",
             format!("take step {step}"),
-            format!("{what} is {value}; {kept}"),
+            format!("{what}; {kept}"),
         )
         .with_path(&self.job.work)
         .with_remedy("lower learning_rate.peak or optimizer.max_grad_norm")
@@ -322,6 +322,10 @@ impl<'a> Training<'a> {
             return Ok(());
         }
         let validation_loss = total / tokens as f64;
+        if !validation_loss.is_finite() {
+            let what = format!("the validation loss is {validation_loss}");
+            return Err(self.diverged(self.progress.step, what));
+        }
         self.metrics.append(&ValidationMetrics {
             step: self.progress.step,
             validation_loss,
@@ -333,7 +337,14 @@ impl<'a> Training<'a> {
     fn checkpoint(&mut self) -> Result<()> {
         self.progress.metrics_bytes = self.metrics.sync()?;
         let keep = self.job.config.keep_checkpoints;
-        checkpoint::write(&self.job.work, &*self.session, &self.progress, keep)
+        checkpoint::write(&self.job.work, &*self.session, &self.progress, keep).map_err(|error| {
+            match error.kind() {
+                ErrorKind::Diverged => {
+                    self.diverged(self.progress.step, error.message().to_owned())
+                }
+                _ => error,
+            }
+        })
     }
 
     fn finish(&self) -> Result<OutcomeRecord> {

@@ -101,7 +101,8 @@ pub trait TrainSession: Debug {
     /// Writes the state.
     ///
     /// # Errors
-    /// When a file cannot be written.
+    /// When a file cannot be written, or, as [`ErrorKind::Diverged`](crate::ErrorKind), a weight is
+    /// not finite: a checkpoint is always one to go on from.
     fn save(&self, directory: &Path) -> Result<()>;
 
     /// Reads the state.

@@ -14,8 +14,8 @@ use detoxlm_core::testing::{
 };
 use detoxlm_core::training::{LocalTrainer, Method};
 use detoxlm_core::{
-    Attribute, Decision, LoadOptions, LocalGenerator, LocalLikelihood, ModelLoader, Silent,
-    Subject, filter_fn, scorer_fn,
+    Attribute, Decision, LoadOptions, LocalGenerator, LocalLikelihood, ModelLoader, Subject,
+    filter_fn, scorer_fn,
 };
 
 use crate::history_lm::HistoryLm;
@@ -48,6 +48,7 @@ fn tokenizers() {
 
 #[test]
 fn models() {
+    conformance::causal_lm(&BigramLm::new(1)).unwrap();
     conformance::causal_lm(&HistoryLm::new()).unwrap();
     conformance::causal_lm(&HistoryLm::new().with_batch_invariance(false)).unwrap();
 }

@@ -6,7 +6,8 @@ use detoxlm::testing::{BigramLm, BigramTrainBackend, CapitalScorer};
 use detoxlm::training::{LocalTrainer, TrainingConfig};
 use detoxlm::{
     Digest, FinishReason, Framework, Generation, GenerationConfig, GenerationRequest, Generator,
-    GeneratorCapabilities, Info, ModelLoader, Observer, Pipeline, PipelineConfig, Result, Subject,
+    GeneratorCapabilities, Info, LoadOptions, ModelLoader, Pipeline, PipelineConfig, Result,
+    Subject,
 };
 
 /// Bytes of a document: enough that keeping them all would be seen.
@@ -39,7 +40,7 @@ struct FloodLoader;
 
 #[async_trait]
 impl ModelLoader for FloodLoader {
-    async fn load(&self, _: &Path, _: Arc<dyn Observer>) -> Result<Subject> {
+    async fn load(&self, _: &Path, _: &LoadOptions) -> Result<Subject> {
         let generator = Flood {
             info: Info::new("flood", "1", Digest::of("flood")),
             capabilities: GeneratorCapabilities::new().with_batch_invariance(true),
