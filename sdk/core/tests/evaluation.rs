@@ -258,7 +258,8 @@ async fn work_of_another_model_is_refused_and_another_threshold_is_not() {
     toxicity(digits()).evaluate(&subject(&first), &context).await.unwrap();
     let error = toxicity(digits()).evaluate(&subject(&second), &context).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Incompatible);
-    assert!(error.to_string().contains("model.digest, model.name"), "{error}");
+    let message = error.to_string();
+    assert!(message.contains("`model.digest`") && message.contains("`model.name`"), "{message}");
     assert_eq!(second.calls.load(Ordering::SeqCst), 0);
 
     let preset = ToxicityPreset::Sgeat2022;

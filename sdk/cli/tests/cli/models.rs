@@ -181,7 +181,8 @@ fn a_run_does_everything_once_and_tells_it_again() {
         assert!(first.stdout.contains(words), "no {words:?} in {}", first.stdout);
     }
     assert!(first.stderr.contains("generate: 12 documents in"), "{}", first.stderr);
-    assert!(first.stderr.contains("warning: the scorer that filtered"), "{}", first.stderr);
+    // One of the two judges did not filter the corpus, so the difference can be trusted.
+    assert!(!first.stderr.contains("warning:"), "{}", first.stderr);
     let run = here.path().join("run");
     assert!(run.join("model/model.safetensors").is_file());
     let report = read(&run.join("report.md"));

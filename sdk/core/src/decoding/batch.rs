@@ -204,7 +204,9 @@ impl Batch<'_> {
         let plan = &self.plans[sequence.plan];
         let uniform =
             plan.rng.uniform(plan.request.id, sequence.sample as u32, sequence.tokens.len() as u32);
-        let token = self.sampler.draw(logits, &plan.request.sampling, uniform)?;
+        // Padding rows of an embedding have logits, too, but no text stands for them.
+        let known = &logits[..logits.len().min(self.tokenizer.size())];
+        let token = self.sampler.draw(known, &plan.request.sampling, uniform)?;
         let finish = if self.tokenizer.eos().contains(&token) {
             FinishReason::Stop
         } else {

@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use crate::corpus::{Document, JsonlReader, JsonlWriter, PromptRow};
+use crate::corpus::{Document, JsonlReader, JsonlWriter, PromptRow, read_texts};
 use crate::evaluation::{EvaluationContext, comparison_tables};
 use crate::files::{read_json, write_atomically, write_json};
 use crate::pipeline::annotate::Annotation;
@@ -138,8 +138,14 @@ impl Pipeline {
             PromptStrategy::Heuristic { file, .. } => file.take(),
             _ => None,
         };
-        let model = model.to_path_buf();
+        let (model, strategy) = (model.to_path_buf(), self.config.prompts.clone());
         let (model, validation, prompts) = blocking(move || {
+            // Before the run is begun: a file that has to be mended changes its digest, and with it
+            // the run.
+            strategy.fixed_prompts()?;
+            for file in &validation {
+                read_texts(file)?.try_for_each(|text| text.map(drop))?;
+            }
             let validation: Result<Vec<_>> = validation.iter().map(Digest::of_file).collect();
             let prompts = prompts.map(Digest::of_file).transpose()?;
             Ok((Digest::of_directory(&model)?, validation?, prompts))

@@ -12,8 +12,8 @@ use crate::testing::{BigramLm, BigramLoader, BigramTrainBackend, CapitalScorer};
 use crate::training::{LearningRate, LocalTrainer, TrainingConfig};
 use crate::{
     Decision, Digest, Error, ErrorKind, Framework, GenerationConfig, GenerationRequest, Info,
-    LoadOptions, ModelLoader, Observer, Pipeline, PipelineConfig, Result, RunSummary, Sample,
-    Sampling, ScorerCapabilities, Subject, ToxicityScorer, Unscored, Verdict, filter_fn,
+    LoadOptions, ModelLoader, Pipeline, PipelineConfig, Result, RunSummary, Sample, Sampling,
+    ScorerCapabilities, Subject, ToxicityScorer, Unscored, Verdict, filter_fn,
 };
 
 fn config() -> PipelineConfig {

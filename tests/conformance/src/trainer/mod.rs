@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use detoxlm_core::ErrorKind;
-use detoxlm_core::training::{LearningRate, Method, Trainer, TrainingJob, TrainingOutcome};
+use detoxlm_core::training::{Decay, LearningRate, Method, Trainer, TrainingJob, TrainingOutcome};
 
 use crate::snapshot::{differing, files};
 use crate::{Clause, Violation};
@@ -153,13 +153,15 @@ fn goes_on(sitting: &Sitting, reached: u64, every: u64) -> Result<(), Violation>
     })
 }
 
-/// An impossible learning rate: the first update leaves no weight finite.
+/// A learning rate that is 0 in the first step and impossible ever after: the second update leaves no
+/// weight finite.
 async fn diverging(trainer: &dyn Trainer, place: &Place) -> Result<(), Violation> {
     let mut job = place.job("diverging");
-    job.config.learning_rate = LearningRate { peak: 1e300, ..LearningRate::default() };
+    job.config.learning_rate =
+        LearningRate { peak: 0.0, warmup_steps: 1, decay: Decay::Linear, floor: 1e300 };
     job.config.checkpoint_every = 1;
-    let mut reached = None;
-    for sitting in ["a learning rate of 1e300", "the same once more"] {
+    let mut steps = Vec::new();
+    for sitting in ["a learning rate near 1e300", "the same once more"] {
         let observer = Interrupter::listening(job.output.clone());
         let result = trainer.train(&job, Arc::clone(&observer) as _).await;
         let error = DIVERGED.refused(sitting, result)?;
@@ -170,15 +172,12 @@ async fn diverging(trainer: &dyn Trainer, place: &Place) -> Result<(), Violation
             format!("{sitting}: no step is named: {error}")
         })?;
         DIVERGED.require(!job.output.exists(), || format!("{sitting}: the output is there"))?;
-        let steps = observer.sitting().steps;
-        if let Some(before) = reached {
-            DIVERGED.require(steps.iter().all(|step| *step > before), || {
-                format!("steps up to {before} had a checkpoint, and {steps:?} were taken again")
-            })?;
-        }
-        reached = steps.last().copied();
+        steps = observer.sitting().steps;
     }
-    Ok(())
+    // The first step was sound, and its checkpoint must have outlived the second.
+    DIVERGED.require(steps.iter().all(|&step| step > 1), || {
+        format!("step 1 had a checkpoint, and {steps:?} were taken again")
+    })
 }
 
 type Files = std::collections::BTreeMap<std::path::PathBuf, Vec<u8>>;
