@@ -39,6 +39,9 @@
 //! # }
 //! ```
 
+// Nothing a user can cause may panic; tests, which the workspace's lints also cover, may.
+#![warn(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
+
 mod architecture;
 mod causal_lm;
 mod checkpoint;

@@ -1,7 +1,5 @@
 //! The suites that every implementation of the core's traits passes.
 
-#![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
-
 mod common;
 
 use common::{MODELS, fixture, open};

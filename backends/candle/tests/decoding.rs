@@ -1,7 +1,5 @@
 //! The contracts of the decode session: bits, rows and errors.
 
-#![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
-
 mod common;
 
 use common::{MODELS, expected, fixture, open, step};

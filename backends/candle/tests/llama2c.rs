@@ -1,7 +1,5 @@
 //! The conversion of llama2.c models.
 
-#![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
-
 mod common;
 
 use std::fs;

@@ -1,7 +1,5 @@
 //! Model directories that do not fit together are refused, by name.
 
-#![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
-
 mod common;
 
 use std::fs;

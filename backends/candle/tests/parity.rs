@@ -1,7 +1,5 @@
 //! The same numbers as `transformers`, on the same weights.
 
-#![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
-
 mod common;
 
 use std::path::Path;

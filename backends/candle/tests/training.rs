@@ -1,7 +1,5 @@
 //! The contracts of the training session.
 
-#![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
-
 mod common;
 
 use std::fs;

@@ -19,6 +19,9 @@
 //! from the library whose path the environment variable `DETOXLM_ONNXRUNTIME` holds; where it is set,
 //! ONNX Runtime it is, and an error if it cannot be loaded. Their scores agree within 1e-4.
 
+// Nothing a user can cause may panic; tests, which the workspace's lints also cover, may.
+#![warn(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
+
 mod batches;
 mod calls;
 mod classifier;

@@ -1,5 +1,8 @@
 //! The command line of detoxlm: arguments in, the SDK at work, a table or a JSON object out.
 
+// Nothing a user can cause may panic; tests, which the workspace's lints also cover, may.
+#![warn(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
+
 mod commands;
 mod config;
 mod exit;

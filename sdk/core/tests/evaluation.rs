@@ -1,5 +1,4 @@
 //! Evaluators over fakes: resume, overlap, refusal of stale work, comparison of two models.
-#![allow(clippy::unwrap_used, reason = "unwrapping an error fails the test, in helpers too")]
 
 use std::collections::BTreeMap;
 use std::fs;

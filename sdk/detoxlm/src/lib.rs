@@ -32,6 +32,9 @@
 //! behind the feature of its name. A backend of one's own implements a trait of the core,
 //! [`Generator`], [`ToxicityScorer`], [`Trainer`] or [`Evaluator`], and is passed where ours would be.
 
+// Nothing a user can cause may panic; tests, which the workspace's lints also cover, may.
+#![warn(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
+
 pub use detoxlm_core::*;
 
 #[cfg(feature = "candle")]

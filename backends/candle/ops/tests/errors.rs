@@ -1,7 +1,6 @@
 //! What does not fit is an error that names it.
 
 // Clippy permits this in test functions, but does not know that the helpers only serve them.
-#![allow(clippy::unwrap_used)]
 
 use candle_core::{DType, Device, Result, Tensor};
 use candle_fused_ops::{

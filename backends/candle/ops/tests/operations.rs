@@ -2,7 +2,6 @@
 //! differences, and against themselves on other numbers of threads.
 
 // Clippy permits this in test functions, but does not know that the helpers only serve them.
-#![allow(clippy::unwrap_used)]
 
 mod cases;
 

@@ -1,7 +1,6 @@
 //! Every operation, fused and composed, on inputs that visit its corners.
 
 // Clippy permits this in test functions, but does not know that these only serve them.
-#![allow(clippy::unwrap_used)]
 
 use candle_core::{Device, Result, Tensor};
 use candle_fused_ops::{self as fused, AttentionShape, Rope, WeightLayout, composed};
