@@ -9,6 +9,7 @@ clauses! { "Tokenizer":
     NO_SPECIAL = "`encode` adds no special tokens: a pipeline decides about those itself.";
     LEAVES_OUT = "`decode` leaves special tokens out.";
     BELOW = "Ids lie below `size()`.";
+    REFUSES = "`decode` refuses an id that does not.";
     JOINS = "The tokens that end a document; the first one joins documents in training.";
 }
 
@@ -37,6 +38,8 @@ pub fn tokenizer(tokenizer: &dyn Tokenizer) -> Result<(), Violation> {
     }
     let alone = LEAVES_OUT.answered("special tokens", tokenizer.decode(&special))?;
     LEAVES_OUT.require(alone.is_empty(), || format!("special tokens alone are {alone:?}"))?;
+    let beyond = u32::try_from(tokenizer.size()).unwrap_or(u32::MAX);
+    REFUSES.refused("the first id beyond", tokenizer.decode(&[beyond]))?;
     // Lower case, and no space at the ends: what every vocabulary can write.
     let text = "once upon a time there was a little girl";
     let ids = BACK.answered(text, tokenizer.encode(text))?;

@@ -9,6 +9,7 @@ use crate::{Error, ErrorKind, Result};
 /// - `encode` adds no special tokens: a pipeline decides about those itself.
 /// - `decode` leaves special tokens out.
 /// - Ids lie below `size()`.
+/// - `decode` refuses an id that does not.
 pub trait Tokenizer: Debug + Send + Sync + 'static {
     /// The ids of a text.
     ///

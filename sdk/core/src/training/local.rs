@@ -149,16 +149,10 @@ struct Training<'a> {
     job: &'a TrainingJob,
     session: Box<dyn TrainSession>,
     stream: PackedStream,
-    validation: Option<Validation>,
     metrics: MetricsLog,
     progress: Progress,
     sequence_length: usize,
     total_steps: u64,
-}
-
-struct Validation {
-    files: Vec<PathBuf>,
-    store: &'static str,
 }
 
 impl<'a> Training<'a> {
@@ -199,13 +193,10 @@ impl<'a> Training<'a> {
         let step_tokens = (config.batch_size * config.accumulation * sequence_length) as f64;
         let epoch_steps = config.epochs * store.total() as f64 / step_tokens;
         let total_steps = config.max_steps.unwrap_or((epoch_steps.ceil() as u64).max(1));
-        let validation = (!job.validation.is_empty())
-            .then(|| Validation { files: job.validation.clone(), store: "validation" });
         Ok(Self {
             job,
             session,
             stream: PackedStream::shuffled(store, job.seed, progress.cursor),
-            validation,
             metrics: MetricsLog::open(&job.work.join("metrics.jsonl"), progress.metrics_bytes)?,
             progress,
             sequence_length,
@@ -295,11 +286,13 @@ impl<'a> Training<'a> {
 
     /// Mean loss over all of the held-out text, in its own order.
     fn validate(&mut self, cancellation: &Cancellation) -> Result<()> {
-        let Some(validation) = &self.validation else { return Ok(()) };
+        if self.job.validation.is_empty() {
+            return Ok(());
+        }
         let store = TokenStore::open_or_build(
             &self.job.work,
-            validation.store,
-            &validation.files,
+            "validation",
+            &self.job.validation,
             self.session.tokenizer(),
             self.session.vocabulary(),
             cancellation,

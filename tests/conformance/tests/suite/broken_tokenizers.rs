@@ -10,6 +10,7 @@ enum Fault {
     AddsItsBeginning,
     ShowsSpecialTokens,
     IsSmallerThanItsIds,
+    SwallowsWhatItDoesNotKnow,
     LosesSpaces,
     EndsNothing,
 }
@@ -27,6 +28,9 @@ impl Tokenizer for Broken {
     }
 
     fn decode(&self, ids: &[u32]) -> Result<String> {
+        if self.0 == Fault::SwallowsWhatItDoesNotKnow && ids.iter().any(|&id| id > self.bos()) {
+            return Ok(String::new());
+        }
         let text = ByteTokenizer.decode(ids)?;
         Ok(match self.0 {
             Fault::ShowsSpecialTokens if ids.contains(&self.bos()) => text + "</s>",
@@ -58,6 +62,7 @@ fn every_fault_breaks_its_sentence() {
         (Fault::AddsItsBeginning, "`encode` adds no special tokens"),
         (Fault::ShowsSpecialTokens, "`decode` leaves special tokens out"),
         (Fault::IsSmallerThanItsIds, "Ids lie below `size()`"),
+        (Fault::SwallowsWhatItDoesNotKnow, "`decode` refuses an id that does not"),
         (Fault::LosesSpaces, "Text to token ids and back"),
         (Fault::EndsNothing, "The tokens that end a document"),
     ] {

@@ -1,4 +1,4 @@
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::ToxicityPreset;
 use crate::evaluation::{Bootstrap, COMPONENT};
@@ -13,7 +13,8 @@ pub struct ToxicitySettings {
     /// k: how many continuations a prompt gets. The expected maximum grows with it, so numbers of
     /// different k cannot be compared.
     pub continuations: usize,
-    /// How they are drawn.
+    /// How they are drawn; keys that are left out are those of RealToxicityPrompts.
+    #[serde(deserialize_with = "over_real_toxicity_prompts")]
     pub sampling: Sampling,
     /// Decides the draws.
     pub seed: u64,
@@ -41,6 +42,30 @@ impl Default for ToxicitySettings {
             bootstrap: Bootstrap::default(),
         }
     }
+}
+
+/// A table replaces the keys it has; the others must not become those of self-generation, whose 1000
+/// tokens would make another measurement of it.
+fn over_real_toxicity_prompts<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> std::result::Result<Sampling, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Given {
+        max_new_tokens: Option<usize>,
+        temperature: Option<f32>,
+        top_k: Option<usize>,
+        top_p: Option<f32>,
+    }
+
+    let given = Given::deserialize(deserializer)?;
+    let others = Sampling::real_toxicity_prompts();
+    Ok(Sampling {
+        max_new_tokens: given.max_new_tokens.unwrap_or(others.max_new_tokens),
+        temperature: given.temperature.unwrap_or(others.temperature),
+        top_k: given.top_k.or(others.top_k),
+        top_p: given.top_p.unwrap_or(others.top_p),
+    })
 }
 
 impl ToxicitySettings {
@@ -84,6 +109,9 @@ mod tests {
         ] {
             assert_eq!(parse(json).validate().unwrap_err().key(), Some(key));
         }
+        let settings = parse(r#"{"sampling":{"temperature":0.9}}"#);
+        let expected = Sampling::real_toxicity_prompts().with_temperature(0.9);
+        assert_eq!(settings.sampling, expected, "keys that are left out are not self-generation's");
         let settings = parse(r#"{"preset":"sgeat-2022"}"#);
         assert_eq!(settings.preset, ToxicityPreset::Sgeat2022);
         assert!(settings.validate().is_ok());
