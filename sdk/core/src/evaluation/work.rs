@@ -6,8 +6,8 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use super::{COMPONENT, Evaluation};
-use crate::corpus::{JsonlReader, JsonlWriter};
 use crate::files::{create_directory, read_json, write_json};
+use crate::run::Parts;
 use crate::settings::{as_it_reads, differences};
 use crate::{Error, ErrorKind, Result};
 
@@ -50,18 +50,16 @@ impl WorkDirectory {
         Self { root: root.to_path_buf() }
     }
 
-    pub(super) fn part(&self, kind: &str, unit: usize) -> PathBuf {
-        self.root.join(kind).join(format!("part-{unit:05}.jsonl"))
+    fn parts(&self, kind: &str) -> Parts {
+        Parts::new(self.root.join(kind))
     }
 
     pub(super) fn has(&self, kind: &str, unit: usize) -> bool {
-        self.part(kind, unit).is_file()
+        self.parts(kind).contains(unit as u64)
     }
 
     pub(super) fn write<T: Serialize>(&self, kind: &str, unit: usize, rows: &[T]) -> Result<()> {
-        let mut writer = JsonlWriter::create(self.part(kind, unit))?;
-        rows.iter().try_for_each(|row| writer.write(row))?;
-        writer.commit()
+        self.parts(kind).write(unit as u64, rows)
     }
 
     /// Reads a part of `expected` rows; `is_sound` tells whether a row is what its number asks for.
@@ -72,8 +70,7 @@ impl WorkDirectory {
         expected: usize,
         is_sound: impl Fn(usize, &T) -> bool,
     ) -> Result<Vec<T>> {
-        let path = self.part(kind, unit);
-        let rows: Vec<T> = JsonlReader::open(&path)?.collect::<Result<_>>()?;
+        let rows: Vec<T> = self.parts(kind).read(unit as u64)?;
         let fault = rows.iter().enumerate().find(|&(number, row)| !is_sound(number, row));
         if rows.len() == expected && fault.is_none() {
             return Ok(rows);
@@ -81,7 +78,7 @@ impl WorkDirectory {
         let line = fault.map_or(rows.len(), |(number, _)| number) + 1;
         let message = "it does not hold what its number asks for";
         Err(Error::new(ErrorKind::InvalidInput, COMPONENT, "read a part", message)
-            .with_path(&path)
+            .with_path(self.parts(kind).path(unit as u64))
             .with_line(line as u64)
             .with_remedy("remove this file: it will be made again"))
     }

@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use crate::corpus::{Document, JsonlReader, JsonlWriter, PromptRow, read_texts};
+use crate::corpus::{Document, JsonlWriter, PromptRow, read_texts};
 use crate::evaluation::{EvaluationContext, comparison_tables};
 use crate::files::{read_json, write_atomically, write_json};
 use crate::pipeline::annotate::Annotation;
@@ -14,8 +14,8 @@ use crate::selection::{Candidates, SelectionSummary, select};
 use crate::training::{Trainer, TrainingJob, TrainingOutcome};
 use crate::worker::blocking;
 use crate::{
-    Digest, Error, ErrorKind, Evaluation, Evaluator, Event, Filter, Framework, Info, LoadOptions,
-    ModelLoader, Observer, Result, Silent, Subject, ToxicityScorer,
+    Digest, Evaluation, Evaluator, Event, Filter, Framework, Info, LoadOptions, ModelLoader,
+    Observer, Result, Silent, Subject, ToxicityScorer,
 };
 
 const KEPT: &str = "kept.jsonl";
@@ -109,15 +109,7 @@ impl Pipeline {
     /// process, or a stage fails. Nothing that was done is lost: the same call goes on.
     pub async fn run(&self, model: &Path, run: &Path) -> Result<RunSummary> {
         self.config.validate()?;
-        if !self.trainer.capabilities().supports(&self.config.method) {
-            return Err(Error::new(
-                ErrorKind::Unsupported,
-                "pipeline",
-                "start",
-                format!("{} does not train this method", self.trainer.info().name),
-            )
-            .with_key(format!("method.name = {}", self.config.method.name())));
-        }
+        self.trainer.capabilities().require(&self.config.method, self.trainer.info())?;
         let run = self.open(model, run).await?;
         if !run.selection().join(SUMMARY).is_file() {
             let base = self.load(model, "base").await?;
@@ -233,13 +225,7 @@ impl Pipeline {
             })
             .await?;
         }
-        blocking(move || {
-            let rows = JsonlReader::<PromptRow>::open(&path)?;
-            Prompts::new(
-                rows.map(|row| row.map(|row| row.text().to_owned())).collect::<Result<_>>()?,
-            )
-        })
-        .await
+        blocking(move || Prompts::read(&path)).await
     }
 
     /// Begins passes over an annotated corpus.

@@ -1,4 +1,4 @@
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -101,12 +101,7 @@ impl PromptStrategy {
         self.validate()?;
         match self {
             Self::Unconditional {} => Ok(Some(Prompts::unconditional())),
-            Self::Heuristic { file: Some(file), .. } => {
-                let prompts: Result<Vec<String>> = JsonlReader::<PromptRow>::open(file)?
-                    .map(|row| row.map(|row| row.text().to_owned()))
-                    .collect();
-                Prompts::new(prompts?).map(Some).map_err(|e| e.with_path(file))
-            }
+            Self::Heuristic { file: Some(file), .. } => Prompts::read(file).map(Some),
             Self::Heuristic { prompts: Some(prompts), .. } => {
                 Prompts::new(prompts.clone()).map(Some)
             }
@@ -132,6 +127,17 @@ impl Prompts {
             return Err(Error::new(ErrorKind::Empty, COMPONENT, "set up prompts", "no prompts"));
         }
         Ok(Self(prompts))
+    }
+
+    /// The prompts of a JSONL file, as [`PromptRow`] reads them.
+    ///
+    /// # Errors
+    /// When it cannot be read, a row is malformed, or there are none.
+    pub fn read(path: &Path) -> Result<Self> {
+        let prompts: Result<Vec<String>> = JsonlReader::<PromptRow>::open(path)?
+            .map(|row| row.map(|row| row.text().to_owned()))
+            .collect();
+        Self::new(prompts?).map_err(|e| e.with_path(path))
     }
 
     /// The empty prompt alone.

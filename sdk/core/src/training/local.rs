@@ -104,16 +104,7 @@ fn train(
     observer: &dyn Observer,
 ) -> Result<TrainingOutcome> {
     job.config.validate()?;
-    if !backend.capabilities().supports(&job.method) {
-        return Err(Error::new(
-            ErrorKind::Unsupported,
-            "training",
-            "train",
-            format!("{} does not train this method", backend.info().name),
-        )
-        .with_key(job.method.name())
-        .with_remedy(format!("it trains: {}", backend.capabilities().methods.join(", "))));
-    }
+    backend.capabilities().require(&job.method, backend.info())?;
     let _lock = DirectoryLock::acquire(&job.work)?;
     let digests = |files: &[PathBuf]| files.iter().map(Digest::of_file).collect::<Result<_>>();
     let record = JobRecord {

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
 use crate::training::{Method, TrainingJob};
-use crate::{Info, Observer, Result};
+use crate::{Error, ErrorKind, Info, Observer, Result};
 
 /// What a trainer can do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,6 +21,24 @@ impl TrainerCapabilities {
     #[must_use]
     pub fn new(methods: impl IntoIterator<Item = &'static str>) -> Self {
         Self { methods: methods.into_iter().collect() }
+    }
+
+    /// That `method` is among them.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unsupported`], naming `trainer`, the method and those there are.
+    pub fn require(&self, method: &Method, trainer: &Info) -> Result<()> {
+        if self.supports(method) {
+            return Ok(());
+        }
+        Err(Error::new(
+            ErrorKind::Unsupported,
+            "training",
+            "train",
+            format!("{} does not train this method", trainer.name),
+        )
+        .with_key(method.name())
+        .with_remedy(format!("it trains: {}", self.methods.join(", "))))
     }
 
     /// Whether `method` is among them.
