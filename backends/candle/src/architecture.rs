@@ -19,6 +19,18 @@ pub(crate) struct ParameterSpec {
     pub(crate) shape: Vec<usize>,
     /// Whether the family's prefix belongs in front: to everything but the output head.
     pub(crate) prefixed: bool,
+    pub(crate) role: Role,
+}
+
+/// What a parameter does, which decides how it begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// A matrix, an embedding or the head.
+    Weight,
+    /// What a norm multiplies by.
+    Scale,
+    /// What a projection or a norm adds.
+    Bias,
 }
 
 /// `x W + b`.
@@ -119,6 +131,21 @@ impl Architecture {
     pub(crate) fn size(&self) -> u64 {
         self.parameters.iter().map(|spec| spec.shape.iter().product::<usize>() as u64).sum()
     }
+
+    /// The parameters' names in a checkpoint whose transformer is called `prefix`.
+    pub(crate) fn names(&self, prefix: &str) -> Vec<String> {
+        let prefix_of = |spec: &ParameterSpec| if spec.prefixed { prefix } else { "" };
+        self.parameters.iter().map(|spec| format!("{}{}", prefix_of(spec), spec.name)).collect()
+    }
+
+    /// The matrices that write into the residual stream: two per block.
+    pub(crate) fn residual_writers(&self) -> impl Iterator<Item = Parameter> {
+        self.blocks.iter().flat_map(|block| {
+            let (FeedForward::Plain { down, .. } | FeedForward::SwiGlu { down, .. }) =
+                block.feed_forward;
+            [block.attention_output.weight, down.weight]
+        })
+    }
 }
 
 /// Collects a family's parameters while it lays out its blocks.
@@ -134,7 +161,7 @@ impl ParameterList {
     }
 
     pub(crate) fn add(&mut self, name: impl Into<String>, shape: &[usize]) -> Parameter {
-        self.push(name.into(), shape, true)
+        self.push(name.into(), shape, true, Role::Weight)
     }
 
     /// The output head, whose name never has the prefix; tied, it is the embedding.
@@ -144,7 +171,7 @@ impl ParameterList {
         embedding: Parameter,
         shape: [usize; 2],
     ) -> Parameter {
-        if tied { embedding } else { self.push(HEAD.into(), &shape, false) }
+        if tied { embedding } else { self.push(HEAD.into(), &shape, false, Role::Weight) }
     }
 
     pub(crate) fn affine(&mut self, name: &str, input: usize, output: usize, bias: bool) -> Affine {
@@ -153,27 +180,32 @@ impl ParameterList {
             WeightLayout::OutIn => [output, input],
         };
         let weight = self.add(format!("{name}.weight"), &shape);
-        let bias = bias.then(|| self.add(format!("{name}.bias"), &[output]));
+        let bias = bias.then(|| self.bias(name, output));
         Affine { weight, bias }
     }
 
     pub(crate) fn layer_norm(&mut self, name: &str, width: usize) -> Norm {
-        Norm::Layer {
-            weight: self.add(format!("{name}.weight"), &[width]),
-            bias: self.add(format!("{name}.bias"), &[width]),
-        }
+        Norm::Layer { weight: self.scale(name, width), bias: self.bias(name, width) }
     }
 
     pub(crate) fn rms_norm(&mut self, name: &str, width: usize) -> Norm {
-        Norm::Rms { weight: self.add(format!("{name}.weight"), &[width]) }
+        Norm::Rms { weight: self.scale(name, width) }
     }
 
     pub(crate) fn finish(self) -> Vec<ParameterSpec> {
         self.specs
     }
 
-    fn push(&mut self, name: String, shape: &[usize], prefixed: bool) -> Parameter {
-        self.specs.push(ParameterSpec { name, shape: shape.to_vec(), prefixed });
+    fn scale(&mut self, name: &str, width: usize) -> Parameter {
+        self.push(format!("{name}.weight"), &[width], true, Role::Scale)
+    }
+
+    fn bias(&mut self, name: &str, width: usize) -> Parameter {
+        self.push(format!("{name}.bias"), &[width], true, Role::Bias)
+    }
+
+    fn push(&mut self, name: String, shape: &[usize], prefixed: bool, role: Role) -> Parameter {
+        self.specs.push(ParameterSpec { name, shape: shape.to_vec(), prefixed, role });
         Parameter(self.specs.len() - 1)
     }
 }

@@ -25,11 +25,7 @@ impl Checkpoint {
         // Saved from the bare transformer, names lack the prefix of the one with a head.
         let first = &architecture.parameters[architecture.embedding.0].name;
         let prefix = if weights.contains(first) { "" } else { architecture.prefix };
-        let names: Vec<_> = architecture
-            .parameters
-            .iter()
-            .map(|spec| format!("{}{}", if spec.prefixed { prefix } else { "" }, spec.name))
-            .collect();
+        let names = architecture.names(prefix);
         for (name, path) in weights.names() {
             let ignored = architecture.ignored.iter().any(|end| name.ends_with(end))
                 || (architecture.is_tied() && name == HEAD);

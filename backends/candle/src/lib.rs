@@ -15,6 +15,7 @@
 //! - [`CandleLm`] decodes and rates text, batch-invariantly.
 //! - [`CandleTrainBackend`] fine-tunes all parameters.
 //! - [`register`] makes both known as the framework `candle`.
+//! - [`initialise`] makes a model to be trained from nothing, [`to_half_precision`] one to be shipped.
 //! - [`convert_llama2c`] brings models of llama2.c into Hugging Face's layout.
 //!
 //! ```
@@ -47,9 +48,12 @@ mod causal_lm;
 mod checkpoint;
 mod error;
 mod families;
+mod half_precision;
 mod inference;
+mod initialise;
 mod llama2c;
 mod loader;
+mod model_files;
 mod options;
 mod rotary;
 mod safetensors_file;
@@ -57,6 +61,8 @@ mod training;
 mod weights;
 
 pub use causal_lm::CandleLm;
+pub use half_precision::to_half_precision;
+pub use initialise::initialise;
 pub use llama2c::convert_llama2c;
 pub use loader::{CandleLoader, register};
 pub use options::CandleOptions;

@@ -1,10 +1,11 @@
-//! Writing `f32` tensors to a safetensors file.
+//! Writing tensors to a safetensors file.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::path::Path;
 
 use detoxlm_core::{Error, ErrorKind, Result};
+use half::f16;
 use safetensors::tensor::serialize_to_file;
 use safetensors::{Dtype, SafeTensorError, View};
 
@@ -15,6 +16,8 @@ use crate::error::{COMPONENT, error};
 pub(crate) enum Entry<'a> {
     /// Row-major, of this shape.
     Tensor { shape: &'a [usize], values: &'a [f32] },
+    /// The same, stored in half precision.
+    Half { shape: &'a [usize], values: &'a [f32] },
     /// A scalar.
     Counter(u64),
 }
@@ -23,25 +26,23 @@ impl View for Entry<'_> {
     fn dtype(&self) -> Dtype {
         match self {
             Self::Tensor { .. } => Dtype::F32,
+            Self::Half { .. } => Dtype::F16,
             Self::Counter(_) => Dtype::U64,
         }
     }
 
     fn shape(&self) -> &[usize] {
         match self {
-            Self::Tensor { shape, .. } => shape,
+            Self::Tensor { shape, .. } | Self::Half { shape, .. } => shape,
             Self::Counter(_) => &[],
         }
     }
 
     fn data(&self) -> Cow<'_, [u8]> {
         match self {
-            Self::Tensor { values, .. } => {
-                let mut bytes = vec![0; size_of_val(*values)];
-                for (bytes, value) in bytes.as_chunks_mut().0.iter_mut().zip(*values) {
-                    *bytes = value.to_le_bytes();
-                }
-                bytes.into()
+            Self::Tensor { values, .. } => to_bytes(values, f32::to_le_bytes).into(),
+            Self::Half { values, .. } => {
+                to_bytes(values, |value| f16::from_f32(value).to_le_bytes()).into()
             }
             Self::Counter(count) => count.to_le_bytes().to_vec().into(),
         }
@@ -50,9 +51,18 @@ impl View for Entry<'_> {
     fn data_len(&self) -> usize {
         match self {
             Self::Tensor { values, .. } => size_of_val(*values),
+            Self::Half { values, .. } => values.len() * size_of::<f16>(),
             Self::Counter(_) => size_of::<u64>(),
         }
     }
+}
+
+fn to_bytes<const N: usize>(values: &[f32], convert: impl Fn(f32) -> [u8; N]) -> Vec<u8> {
+    let mut bytes = vec![0; N * values.len()];
+    for (bytes, &value) in bytes.as_chunks_mut().0.iter_mut().zip(values) {
+        *bytes = convert(value);
+    }
+    bytes
 }
 
 /// Writes a file. One tensor at a time is copied into the byte order of the format.

@@ -27,6 +27,15 @@ impl ModelDirectory {
     /// When the directory or `config.json` is missing or malformed, there are no weights, or a shard
     /// that the index names is missing.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
+        let directory = Self::open_untrained(path)?;
+        Ok(Self { weights: find_weights(&directory.path)?, ..directory })
+    }
+
+    /// The same for a directory that describes a model and need not hold its weights.
+    ///
+    /// # Errors
+    /// When the directory or `config.json` is missing or malformed.
+    pub fn open_untrained(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
         if !path.is_dir() {
             return Err(Error::new(ErrorKind::NotFound, COMPONENT, "open", "no such directory")
@@ -36,8 +45,7 @@ impl ModelDirectory {
                 ));
         }
         let config = read_json(path.join("config.json"))?;
-        let weights = find_weights(path)?;
-        Ok(Self { path: path.to_path_buf(), config, weights })
+        Ok(Self { path: path.to_path_buf(), config, weights: Vec::new() })
     }
 
     /// Where it is.

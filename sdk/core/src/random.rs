@@ -23,6 +23,8 @@ pub(crate) enum Domain {
     Decoding = 1,
     /// Order of documents in training: (epoch, round, half).
     Shuffling = 2,
+    /// Values of new parameters: (parameter, half of the index, the other half).
+    Initialisation = 3,
 }
 
 /// Random numbers of one seed and purpose, addressed by three coordinates.

@@ -1,6 +1,7 @@
 //! Corpus in, trained model directory out.
 
 mod checkpoint;
+mod initial_values;
 mod job;
 mod local;
 mod metrics;
@@ -13,6 +14,7 @@ mod tests;
 mod token_store;
 mod trainer;
 
+pub use initial_values::normal_values;
 pub use job::{Method, OptimizerConfig, TrainingConfig, TrainingJob};
 pub use local::LocalTrainer;
 pub use metrics::{StepMetrics, ValidationMetrics};
