@@ -277,9 +277,9 @@ async fn two_models_are_compared_on_the_same_prompts() {
         let generator = Arc::new(Counting::new(shift));
         evaluator.evaluate(&subject(&generator), &context(directory.path())).await.unwrap();
     }
-    let changes = evaluator.changes(base.path(), other.path()).unwrap();
-    let emt = changes.iter().find(|m| m.slice == "full").unwrap();
-    assert_eq!((emt.name.as_str(), emt.n), ("expected_maximum_toxicity_change", 6));
+    let changes = evaluator.changes(base.path(), other.path()).await.unwrap();
+    let emt = changes.get("expected_maximum_toxicity", "full").unwrap();
+    assert_eq!(emt.n, 6);
     // Every maximum grows by a tenth, so every resample's does.
     let interval = emt.interval.unwrap();
     for number in [emt.value.unwrap(), interval.low, interval.high] {
@@ -291,7 +291,7 @@ async fn two_models_are_compared_on_the_same_prompts() {
     let evaluator = ToxicityEvaluator::new(prompts(), digits(), fewer).unwrap();
     let generator = Arc::new(Counting::new(1));
     evaluator.evaluate(&subject(&generator), &context(third.path())).await.unwrap();
-    let error = evaluator.changes(base.path(), third.path()).unwrap_err();
+    let error = evaluator.changes(base.path(), third.path()).await.unwrap_err();
     assert!(error.to_string().contains("continuations"), "{error}");
 }
 
@@ -363,8 +363,9 @@ async fn perplexity_is_measured_resumed_and_compared() {
     assert_eq!(model.calls.load(Ordering::SeqCst), 3);
 
     evaluator.evaluate(&with(&PerByte::new(3.0)), &context(other.path())).await.unwrap();
-    let changes = evaluator.changes(base.path(), other.path()).unwrap();
-    assert!((changes[0].value.unwrap() - (3.0_f64.exp() - 2.0_f64.exp())).abs() < 1e-9);
+    let changes = evaluator.changes(base.path(), other.path()).await.unwrap();
+    let change = changes.get("token_perplexity", "all").unwrap();
+    assert!((change.value.unwrap() - (3.0_f64.exp() - 2.0_f64.exp())).abs() < 1e-9);
 
     let none = tempfile::tempdir().unwrap();
     let broken = with(&PerByte::new(f64::NAN));

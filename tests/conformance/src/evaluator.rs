@@ -15,6 +15,7 @@ clauses! { "Evaluator":
     NEVER_ZERO = "What cannot be measured is a measurement without a value, never a 0.";
     KEPT = "Work done is kept in the context's directory, so that an interrupted evaluation goes on.";
     UNSUPPORTED = "A subject that lacks what is needed (likelihood) is `ErrorKind::Unsupported`.";
+    CHANGES = "from a directory to itself they are 0";
 }
 
 /// Checks an evaluator on a subject, a few times over, in `directory`, which should be empty and may
@@ -34,6 +35,7 @@ pub async fn evaluator(
     SAME.same("in another directory", &elsewhere, &first)?;
     let again = evaluate(KEPT, evaluator, subject, &directory.join("first")).await?;
     KEPT.same("in the same directory again", &again, &first)?;
+    changes(evaluator, &first, directory).await?;
 
     let dropped = directory.join("dropped");
     let context = context(&dropped);
@@ -75,6 +77,24 @@ fn measurements(evaluation: &Evaluation) -> Result<(), Violation> {
         NEVER_ZERO.require(measurement.value.is_some() && interval.low <= interval.high, || {
             format!("an interval around nothing: {measurement:?}")
         })?;
+    }
+    Ok(())
+}
+
+/// Two evaluations of one model in two directories.
+async fn changes(
+    evaluator: &dyn Evaluator,
+    evaluation: &Evaluation,
+    directory: &Path,
+) -> Result<(), Violation> {
+    let there = evaluator.changes(&directory.join("first"), &directory.join("second")).await;
+    let there = CHANGES.answered("between equal evaluations", there)?;
+    CHANGES.same("the evaluator", &&there.evaluator, &evaluator.info())?;
+    for change in &there.measurements {
+        let number = evaluation.get(&change.name, &change.slice);
+        CHANGES.require(number.is_some(), || format!("a change of nothing: {change:?}"))?;
+        let is_measured = number.is_some_and(|number| number.value.is_some());
+        CHANGES.same("between equal evaluations", &change.value, &is_measured.then_some(0.0))?;
     }
     Ok(())
 }

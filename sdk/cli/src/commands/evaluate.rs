@@ -138,7 +138,7 @@ pub(super) async fn run(arguments: &Arguments, session: &Session) -> Result<Repo
 
 /// The tables of evaluations, for a terminal.
 pub(super) fn describe(evaluations: &[Evaluation]) -> String {
-    comparison_tables(evaluations)
+    comparison_tables(evaluations, &[])
         .iter()
         .map(|(title, table)| format!("\n{title}\n{}", align_columns(table)))
         .collect()

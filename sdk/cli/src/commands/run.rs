@@ -1,13 +1,16 @@
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use detoxlm::evaluation::{PerplexityEvaluator, PromptSet, TextSet, ToxicityEvaluator};
+use detoxlm::evaluation::{
+    PerplexityEvaluator, PromptSet, TextSet, ToxicityEvaluator, summary_table,
+};
 use detoxlm::{Pipeline, Registry, Result, RunSummary, ToxicityScorer};
 use serde_json::json;
 
-use super::{evaluate, select, train};
+use super::{select, train};
 use crate::config::{PerplexitySection, RunConfig, ToxicitySection};
 use crate::session::{Report, Session};
+use crate::text::align_columns;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
@@ -52,8 +55,9 @@ pub(super) async fn run(arguments: &Arguments, session: &Session) -> Result<Repo
         "selection": summary.selection,
         "training": summary.training,
         "evaluations": summary.evaluations,
+        "changes": summary.changes,
     });
-    Ok(Report::new(json, describe(&summary)))
+    Ok(Report::new(json, describe(&summary, run)))
 }
 
 /// Who judges: the scorers that are named, or the one that filters.
@@ -91,9 +95,13 @@ fn measure_perplexity(section: &PerplexitySection) -> Result<PerplexityEvaluator
     PerplexityEvaluator::new(texts, section.settings())
 }
 
-fn describe(summary: &RunSummary) -> String {
+pub(super) fn describe(summary: &RunSummary, run: &Path) -> String {
     let mut text = format!("Selection\n{}", select::describe(&summary.selection));
     text.push_str(&format!("\nTraining\n{}", train::describe(&summary.training)));
-    text.push_str(&evaluate::describe(&summary.evaluations));
+    let table = summary_table(&summary.evaluations, &summary.changes);
+    if !table.is_empty() {
+        text.push_str(&format!("\nBefore and after\n{}", align_columns(&table)));
+    }
+    text.push_str(&format!("\nEverything else is in {}\n", run.join("report.md").display()));
     text
 }

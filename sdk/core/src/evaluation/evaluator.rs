@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 use std::fmt::Debug;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -90,7 +90,29 @@ impl Evaluation {
     /// The measurement of this name and slice.
     #[must_use]
     pub fn get(&self, name: &str, slice: &str) -> Option<&Measurement> {
-        self.measurements.iter().find(|m| m.name == name && m.slice == slice)
+        find(&self.measurements, name, slice)
+    }
+}
+
+fn find<'a>(measurements: &'a [Measurement], name: &str, slice: &str) -> Option<&'a Measurement> {
+    measurements.iter().find(|m| m.name == name && m.slice == slice)
+}
+
+/// How the numbers of one evaluator differ between two models.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Changes {
+    /// The evaluator.
+    pub evaluator: Info,
+    /// The differences, second model minus first, under the names and slices of what they are
+    /// differences of.
+    pub measurements: Vec<Measurement>,
+}
+
+impl Changes {
+    /// The difference of this name and slice.
+    #[must_use]
+    pub fn get(&self, name: &str, slice: &str) -> Option<&Measurement> {
+        find(&self.measurements, name, slice)
     }
 }
 
@@ -103,6 +125,10 @@ impl Evaluation {
 /// - What cannot be measured is a measurement without a value, never a 0.
 /// - Work done is kept in the context's directory, so that an interrupted evaluation goes on.
 /// - A subject that lacks what is needed (likelihood) is [`ErrorKind::Unsupported`](crate::ErrorKind).
+/// - Changes are differences of numbers that evaluations have, item by item where they are means over
+///   items: from a directory to itself they are 0.
+/// - Evaluations that differ in more than the model are not compared: they are
+///   [`ErrorKind::Incompatible`](crate::ErrorKind).
 #[async_trait]
 pub trait Evaluator: Debug + Send + Sync + 'static {
     /// Who this evaluator is; the digest covers data and settings.
@@ -110,4 +136,8 @@ pub trait Evaluator: Debug + Send + Sync + 'static {
 
     /// Measures `subject`.
     async fn evaluate(&self, subject: &Subject, context: &EvaluationContext) -> Result<Evaluation>;
+
+    /// What changed from the evaluation in the directory `base` to that in `other`, with paired
+    /// bootstrap intervals: what both models were measured on is drawn together.
+    async fn changes(&self, base: &Path, other: &Path) -> Result<Changes>;
 }

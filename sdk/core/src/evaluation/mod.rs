@@ -1,12 +1,17 @@
 //! A subject in, measurements out, each with what it is made of.
 
 mod bootstrap;
+mod cell;
 mod data;
 mod diversity;
 mod evaluator;
+mod glossary;
 mod perplexity;
 mod random;
+mod summary;
 mod table;
+#[cfg(test)]
+mod test_values;
 mod toxicity;
 mod work;
 
@@ -14,10 +19,12 @@ pub use bootstrap::{Bootstrap, Ratio};
 pub use data::{EvaluationPrompt, PromptSet, TextSet};
 pub use diversity::distinct_ngrams;
 pub use evaluator::{
-    Evaluation, EvaluationContext, Evaluator, Interval, Measurement, Provenance, Subject,
+    Changes, Evaluation, EvaluationContext, Evaluator, Interval, Measurement, Provenance, Subject,
 };
+pub use glossary::{Entry as GlossaryEntry, glossary};
 pub use perplexity::{Likelihoods, PerplexityEvaluator, PerplexitySettings, count_words};
-pub use table::{comparison_table, comparison_tables};
+pub use summary::summary_table;
+pub use table::comparison_tables;
 pub use toxicity::{
     Slice, ToxicityEvaluator, ToxicityOutcomes, ToxicityPreset, ToxicitySettings, ToxicityStatistic,
 };

@@ -1,21 +1,25 @@
 use std::fmt::Write as _;
 
-use super::{Evaluation, Measurement};
+use super::cell::{MISSING, change, escaped, value};
+use super::glossary::label;
+use super::{Changes, Evaluation, Measurement};
 
-/// What stands where nothing was measured. Never 0.
-const MISSING: &str = "–";
-
-/// Evaluations in tables with a title each, one for each evaluator, data set and judge: what was
-/// measured on different data does not belong side by side.
+/// Evaluations in Markdown tables with a title each, one for each evaluator, data set and judge: what
+/// was measured on different data does not belong side by side.
+///
+/// A table has a row for every measurement and slice and a column for every subject,
+/// `value [low, high]`, in the order of their first appearance, and a column for the changes, where
+/// there are any of its evaluator.
 #[must_use]
-pub fn comparison_tables(evaluations: &[Evaluation]) -> Vec<(String, String)> {
-    distinct(evaluations.iter().map(title))
+pub fn comparison_tables(evaluations: &[Evaluation], changes: &[Changes]) -> Vec<(String, String)> {
+    distinct(evaluations.iter().map(|evaluation| &evaluation.provenance.evaluator.digest))
         .into_iter()
-        .map(|wanted| {
-            let same: Vec<Evaluation> =
-                evaluations.iter().filter(|e| title(e) == wanted).cloned().collect();
-            let table = comparison_table(&same);
-            (wanted, table)
+        .filter_map(|evaluator| {
+            let of_it =
+                |evaluation: &&Evaluation| evaluation.provenance.evaluator.digest == *evaluator;
+            let same: Vec<&Evaluation> = evaluations.iter().filter(of_it).collect();
+            let changes = changes.iter().find(|changes| changes.evaluator.digest == *evaluator);
+            Some((title(same.first()?), comparison_table(&same, changes)))
         })
         .collect()
 }
@@ -33,57 +37,33 @@ fn title(evaluation: &Evaluation) -> String {
     title
 }
 
-/// Evaluations side by side as a Markdown table: a row for every measurement and slice, a column for
-/// every subject, `value [low, high]`.
-///
-/// Rows and columns are in the order of their first appearance. Evaluations of one subject share its
-/// column; where several judges scored, each has rows of its own.
-#[must_use]
-pub fn comparison_table(evaluations: &[Evaluation]) -> String {
-    let subjects = distinct(evaluations.iter().map(|evaluation| evaluation.subject.as_str()));
-    let judges = distinct(evaluations.iter().filter_map(judge));
-    let names_judge = judges.len() > 1;
-    let cells: Vec<(Row<'_>, &str, &Measurement)> = evaluations
-        .iter()
-        .flat_map(|evaluation| {
-            evaluation.measurements.iter().map(move |measurement| {
-                let judge = judge(evaluation).filter(|_| names_judge);
-                let row = (measurement.name.as_str(), measurement.slice.as_str(), judge);
-                (row, evaluation.subject.as_str(), measurement)
-            })
-        })
-        .collect();
-
+fn comparison_table(evaluations: &[&Evaluation], changes: Option<&Changes>) -> String {
     let mut table = String::from("| measurement | slice |");
-    for subject in &subjects {
-        let _ = write!(table, " {} |", escaped(subject));
+    for evaluation in evaluations {
+        let _ = write!(table, " {} |", escaped(&evaluation.subject));
+    }
+    if changes.is_some() {
+        table.push_str(" change |");
     }
     table.push_str(" n |\n|---|---|");
-    table.push_str(&"---:|".repeat(subjects.len() + 1));
+    let numbers = evaluations.len() + usize::from(changes.is_some()) + 1;
+    table.push_str(&"---:|".repeat(numbers));
     table.push('\n');
-    for row in distinct(cells.iter().map(|(row, ..)| *row)) {
-        let (name, slice, judge) = row;
-        let _ = write!(table, "| {}", escaped(name));
-        if let Some(judge) = judge {
-            let _ = write!(table, " ({})", escaped(judge));
+    let rows = evaluations.iter().flat_map(|evaluation| &evaluation.measurements);
+    for (name, slice) in distinct(rows.map(|row| (row.name.as_str(), row.slice.as_str()))) {
+        let _ = write!(table, "| {} | {} |", escaped(label(name)), escaped(slice));
+        let cells: Vec<_> =
+            evaluations.iter().map(|evaluation| evaluation.get(name, slice)).collect();
+        for cell in &cells {
+            let _ = write!(table, " {} |", cell.map_or_else(|| MISSING.into(), value));
         }
-        let _ = write!(table, " | {} |", escaped(slice));
-        let of = |subject: &str| {
-            cells.iter().find(|(r, s, _)| *r == row && *s == subject).map(|(.., cell)| *cell)
-        };
-        for subject in &subjects {
-            let _ = write!(table, " {} |", of(subject).map_or_else(|| MISSING.into(), value));
+        if let Some(changes) = changes {
+            let _ =
+                write!(table, " {} |", changes.get(name, slice).map_or_else(String::new, change));
         }
-        let _ = writeln!(table, " {} |", sizes(subjects.iter().map(|subject| of(subject))));
+        let _ = writeln!(table, " {} |", sizes(&cells));
     }
     table
-}
-
-/// Measurement, slice and, where there are several, the judge.
-type Row<'a> = (&'a str, &'a str, Option<&'a str>);
-
-fn judge(evaluation: &Evaluation) -> Option<&str> {
-    evaluation.provenance.scorer.as_ref().map(|scorer| scorer.name.as_str())
 }
 
 fn distinct<T: PartialEq>(items: impl Iterator<Item = T>) -> Vec<T> {
@@ -96,98 +76,73 @@ fn distinct<T: PartialEq>(items: impl Iterator<Item = T>) -> Vec<T> {
     seen
 }
 
-fn value(measurement: &Measurement) -> String {
-    match (measurement.value, measurement.interval) {
-        (None, _) => MISSING.to_owned(),
-        (Some(value), None) => number(value),
-        (Some(value), Some(interval)) => {
-            format!("{} [{}, {}]", number(value), number(interval.low), number(interval.high))
-        }
-    }
-}
-
-/// Three decimals for shares and ratios, fewer where they would be noise.
-fn number(value: f64) -> String {
-    let decimals = match value.abs() {
-        size if size < 10.0 => 3,
-        size if size < 100.0 => 2,
-        _ => 1,
-    };
-    format!("{value:.decimals$}")
-}
-
 /// One number when all subjects were measured on as many, else each of them.
-fn sizes<'a>(cells: impl Iterator<Item = Option<&'a Measurement>>) -> String {
-    let sizes: Vec<String> = cells
-        .map(|cell| cell.map_or_else(|| MISSING.into(), |cell| format!("{} {}", cell.n, cell.unit)))
-        .collect();
-    distinct(sizes.into_iter()).join(" / ")
-}
-
-fn escaped(text: &str) -> String {
-    text.replace('|', "\\|").replace(['\n', '\r'], " ")
+fn sizes(cells: &[Option<&Measurement>]) -> String {
+    let sizes = cells.iter().map(|cell| {
+        cell.map_or_else(|| MISSING.into(), |cell| format!("{} {}", cell.n, cell.unit))
+    });
+    distinct(sizes).join(" / ")
 }
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
+    use super::super::test_values::{cell, evaluation};
     use super::*;
-    use crate::evaluation::{Interval, Provenance};
-    use crate::{Digest, Info};
-
-    fn evaluation(subject: &str, judge: Option<&str>, cells: &[Measurement]) -> Evaluation {
-        let info = |name: &str| Info::new(name, "1", Digest::of(name));
-        Evaluation {
-            subject: subject.into(),
-            measurements: cells.to_vec(),
-            provenance: Provenance {
-                evaluator: info("e"),
-                model: info(subject),
-                scorer: judge.map(info),
-                data: info("d"),
-                settings: BTreeMap::new(),
-            },
-        }
-    }
-
-    fn cell(name: &str, value: Option<f64>, interval: Option<(f64, f64)>, n: u64) -> Measurement {
-        Measurement {
-            name: name.into(),
-            slice: "full".into(),
-            value,
-            interval: interval.map(|(low, high)| Interval { low, high, level: 0.95 }),
-            n,
-            unit: "prompts".into(),
-        }
-    }
 
     #[test]
     fn subjects_stand_side_by_side_and_missing_is_a_dash() {
         let base = evaluation(
             "base",
-            Some("a"),
-            &[cell("emt", Some(0.5272), Some((0.52, 0.534)), 10), cell("std", None, None, 0)],
+            "a",
+            &[
+                cell("toxicity_probability", Some(0.5272), Some((0.52, 0.534)), 10),
+                cell("std", None, None, 0),
+            ],
         );
-        let detoxified = evaluation("a|b", Some("a"), &[cell("emt", Some(0.0), None, 9)]);
-        let perplexity = evaluation("base", None, &[cell("ppl", Some(25.449), None, 7)]);
+        let detoxified =
+            evaluation("a|b", "a", &[cell("toxicity_probability", Some(0.0), None, 9)]);
+        let other = evaluation("base", "b", &[cell("ppl", Some(25.449), None, 7)]);
+        let tables = comparison_tables(&[base, detoxified, other], &[]);
         assert_eq!(
-            comparison_table(&[base, detoxified, perplexity]),
-            "| measurement | slice | base | a\\|b | n |\n\
-             |---|---|---:|---:|---:|\n\
-             | emt | full | 0.527 [0.520, 0.534] | 0.000 | 10 prompts / 9 prompts |\n\
-             | std | full | – | – | 0 prompts / – |\n\
-             | ppl | full | 25.45 | – | 7 prompts / – |\n"
+            tables,
+            [
+                (
+                    "E on d, judged by a".to_owned(),
+                    "| measurement | slice | base | a\\|b | n |\n\
+                     |---|---|---:|---:|---:|\n\
+                     | toxicity probability | full | 0.527 [0.520, 0.534] | 0.000 | \
+                     10 prompts / 9 prompts |\n\
+                     | std | full | – | – | 0 prompts / – |\n"
+                        .to_owned()
+                ),
+                (
+                    "E on d, judged by b".to_owned(),
+                    "| measurement | slice | base | n |\n\
+                     |---|---|---:|---:|\n\
+                     | ppl | full | 25.45 | 7 prompts |\n"
+                        .to_owned()
+                ),
+            ]
         );
     }
 
     #[test]
-    fn several_judges_have_rows_of_their_own() {
-        let table = comparison_table(&[
-            evaluation("base", Some("filter"), &[cell("emt", Some(0.1), None, 1)]),
-            evaluation("base", Some("other"), &[cell("emt", Some(0.2), None, 1)]),
-        ]);
-        assert!(table.contains("| emt (filter) | full | 0.100 | 1 prompts |"), "{table}");
-        assert!(table.contains("| emt (other) | full | 0.200 | 1 prompts |"), "{table}");
+    fn changes_stand_beside_what_they_are_changes_of() {
+        let base = evaluation(
+            "base",
+            "a",
+            &[cell("emt", Some(0.3), None, 9), cell("dist", Some(0.5), None, 9)],
+        );
+        let changes = Changes {
+            evaluator: base.provenance.evaluator.clone(),
+            measurements: vec![cell("emt", Some(-0.1), Some((-0.2, -0.05)), 9)],
+        };
+        let [(_, table)] = &comparison_tables(&[base], &[changes])[..] else { panic!("one table") };
+        let minus = '\u{2212}';
+        let row = format!(
+            "| emt | full | 0.300 | {minus}0.100 [{minus}0.200, {minus}0.050] | 9 prompts |"
+        );
+        assert!(table.contains(&row), "{table}");
+        assert!(table.contains("| dist | full | 0.500 |  | 9 prompts |"), "{table}");
     }
 }

@@ -1,12 +1,13 @@
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde::Serialize;
 
 use crate::corpus::{Document, JsonlWriter, PromptRow, read_texts};
-use crate::evaluation::{EvaluationContext, comparison_tables};
+use crate::evaluation::{Changes, EvaluationContext};
 use crate::files::{read_json, write_atomically, write_json};
 use crate::pipeline::annotate::Annotation;
+use crate::pipeline::report::report;
 use crate::pipeline::{PipelineConfig, Stage};
 use crate::prompts::{PromptStrategy, Prompts, augmented_prompts};
 use crate::run::{CorpusDirectory, RunDirectory};
@@ -21,6 +22,12 @@ use crate::{
 const KEPT: &str = "kept.jsonl";
 const DROPPED: &str = "dropped.jsonl";
 const SUMMARY: &str = "summary.json";
+const METRICS: &str = "metrics.json";
+const CHANGES: &str = "changes.json";
+/// The model that the run began with.
+const BASE: &str = "base";
+/// The model that it made.
+const DETOXIFIED: &str = "detoxified";
 
 /// SGEAT, from a model directory to a less toxic one and the figures that say so.
 ///
@@ -46,6 +53,8 @@ pub struct RunSummary {
     pub training: TrainingOutcome,
     /// Every evaluator's figures, of the base model and of the detoxified one.
     pub evaluations: Vec<Evaluation>,
+    /// How they differ, for every evaluator.
+    pub changes: Vec<Changes>,
 }
 
 /// Everything that a run's files depend on.
@@ -112,14 +121,17 @@ impl Pipeline {
         self.trainer.capabilities().require(&self.config.method, self.trainer.info())?;
         let run = self.open(model, run).await?;
         if !run.selection().join(SUMMARY).is_file() {
-            let base = self.load(model, "base").await?;
+            let base = self.load(model, BASE).await?;
             self.write_corpus(&run, &base).await?;
         }
         let selection = self.select(&run).await?;
         let training = self.train(model, &run).await?;
-        let evaluations = self.evaluate(model, &run).await?;
-        self.report(&run, &selection, &training, &evaluations).await?;
-        Ok(RunSummary { selection, training, evaluations })
+        let (evaluations, changes) = self.evaluate(model, &run).await?;
+        let note = self.judge_is_filter(&evaluations);
+        let summary = RunSummary { selection, training, evaluations, changes };
+        let report = report(&self.config, self.scorer.info(), &summary, note);
+        blocking(move || write_atomically(run.report(), report)).await?;
+        Ok(summary)
     }
 
     async fn open(&self, model: &Path, run: &Path) -> Result<RunDirectory> {
@@ -294,32 +306,46 @@ impl Pipeline {
         self.trainer.train(&job, Arc::clone(&self.observer)).await
     }
 
-    async fn evaluate(&self, model: &Path, run: &RunDirectory) -> Result<Vec<Evaluation>> {
-        let metrics = run.evaluation().join("metrics.json");
-        if metrics.is_file() {
-            let evaluations: Vec<Evaluation> = blocking(move || read_json(metrics)).await?;
+    async fn evaluate(
+        &self,
+        model: &Path,
+        run: &RunDirectory,
+    ) -> Result<(Vec<Evaluation>, Vec<Changes>)> {
+        let files = [METRICS, CHANGES].map(|name| run.evaluation().join(name));
+        let [metrics, changed] = files.clone();
+        if changed.is_file() {
+            let (evaluations, changes): (Vec<Evaluation>, _) =
+                blocking(move || Ok((read_json(metrics)?, read_json(changed)?))).await?;
             self.warn_of_the_judge(&evaluations);
-            return Ok(evaluations);
+            return Ok((evaluations, changes));
         }
         let mut evaluations = Vec::new();
-        let subjects = [("base", model.to_path_buf()), ("detoxified", run.model())];
+        let subjects = [(BASE, model.to_path_buf()), (DETOXIFIED, run.model())];
         for (name, directory) in subjects.iter().filter(|_| !self.evaluators.is_empty()) {
             let subject = self.load(directory, name).await?;
             for evaluator in &self.evaluators {
                 let context = EvaluationContext {
-                    directory: run
-                        .evaluation()
-                        .join(name)
-                        .join(evaluation_folder(evaluator.info())),
+                    directory: evaluation_directory(run, name, evaluator.info()),
                     observer: Arc::clone(&self.observer),
                 };
                 evaluations.push(evaluator.evaluate(&subject, &context).await?);
             }
         }
+        let mut changes = Vec::new();
+        for evaluator in &self.evaluators {
+            let [base, other] = [BASE, DETOXIFIED]
+                .map(|subject| evaluation_directory(run, subject, evaluator.info()));
+            changes.push(evaluator.changes(&base, &other).await?);
+        }
         self.warn_of_the_judge(&evaluations);
-        let written = evaluations.clone();
-        blocking(move || write_json(metrics, &written)).await?;
-        Ok(evaluations)
+        let written = (evaluations.clone(), changes.clone());
+        blocking(move || {
+            write_json(metrics, &written.0)?;
+            // Last: it says that both are there.
+            write_json(changed, &written.1)
+        })
+        .await?;
+        Ok((evaluations, changes))
     }
 
     fn warn_of_the_judge(&self, evaluations: &[Evaluation]) {
@@ -338,45 +364,10 @@ impl Pipeline {
              independent one before trusting the difference",
         )
     }
-
-    async fn report(
-        &self,
-        run: &RunDirectory,
-        selection: &SelectionSummary,
-        training: &TrainingOutcome,
-        evaluations: &[Evaluation],
-    ) -> Result<()> {
-        let mut report = format!(
-            "# Detoxification run\n\n\
-             Scored by {} on {}: kept {} of {} documents ({} without a score), up to a value of \
-             {:.4}.\nTrained {} of {} parameters for {} steps on {} tokens (method: {}).\n",
-            self.scorer.info(),
-            selection.selection.attribute,
-            selection.kept,
-            selection.documents,
-            selection.unscored.values().sum::<u64>(),
-            selection.cut,
-            training.trainable_parameters,
-            training.total_parameters,
-            training.steps,
-            training.tokens,
-            self.config.method.name(),
-        );
-        if !evaluations.is_empty() {
-            report.push_str("\n## Before and after\n\n");
-            for (title, table) in comparison_tables(evaluations) {
-                report.push_str(&format!("### {title}\n\n{table}\n"));
-            }
-        }
-        if let Some(warning) = self.judge_is_filter(evaluations) {
-            report.push_str(&format!("\nNote: {warning}.\n"));
-        }
-        let path = run.report();
-        blocking(move || write_atomically(path, report)).await
-    }
 }
 
 /// One folder for each evaluator: two judges share a name, but not a digest.
-fn evaluation_folder(evaluator: &Info) -> String {
-    format!("{}-{}", evaluator.name, evaluator.digest.short())
+fn evaluation_directory(run: &RunDirectory, subject: &str, evaluator: &Info) -> PathBuf {
+    let folder = format!("{}-{}", evaluator.name, evaluator.digest.short());
+    run.evaluation().join(subject).join(folder)
 }

@@ -3,6 +3,7 @@
 mod annotate;
 mod config;
 mod driver;
+mod report;
 mod stage;
 #[cfg(test)]
 mod tests;

@@ -1,10 +1,11 @@
 use std::fs;
+use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
 use detoxlm_conformance::evaluator;
 use detoxlm_core::evaluation::{
-    EvaluationContext, PerplexityEvaluator, PerplexitySettings, TextSet,
+    Changes, EvaluationContext, PerplexityEvaluator, PerplexitySettings, TextSet,
 };
 use detoxlm_core::{Error, ErrorKind, Evaluation, Evaluator, Info, Result, Subject};
 
@@ -13,6 +14,7 @@ use crate::fakes::subject;
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Fault {
+    ChangesWhatStays,
     CountsItsCalls,
     FailsOtherwiseWithoutLikelihood,
     IsOfAnotherModel,
@@ -55,15 +57,24 @@ impl Evaluator for Broken {
                 evaluation.measurements[0].n = 0;
                 evaluation.measurements[0].value = Some(0.0);
             }
-            Fault::FailsOtherwiseWithoutLikelihood => {}
+            Fault::ChangesWhatStays | Fault::FailsOtherwiseWithoutLikelihood => {}
         }
         Ok(evaluation)
+    }
+
+    async fn changes(&self, base: &Path, other: &Path) -> Result<Changes> {
+        let mut changes = self.inner.changes(base, other).await?;
+        if self.fault == Fault::ChangesWhatStays {
+            changes.measurements[0].value = Some(0.25);
+        }
+        Ok(changes)
     }
 }
 
 #[tokio::test]
 async fn every_fault_breaks_its_sentence() {
     for (fault, sentence) in [
+        (Fault::ChangesWhatStays, "from a directory to itself they are 0"),
         (Fault::CountsItsCalls, "give the same measurements"),
         (Fault::FailsOtherwiseWithoutLikelihood, "A subject that lacks what is needed"),
         (Fault::IsOfAnotherModel, "provenance is complete"),

@@ -11,8 +11,7 @@ use crate::calls::expect_answers;
 use crate::causal_lm::{Likelihood, TextLikelihood};
 use crate::evaluation::work::{WorkDirectory, WorkKey, json, refuse_unless_comparable};
 use crate::evaluation::{
-    Bootstrap, COMPONENT, Evaluation, EvaluationContext, Evaluator, Measurement, Provenance,
-    TextSet,
+    Bootstrap, COMPONENT, Changes, Evaluation, EvaluationContext, Evaluator, Provenance, TextSet,
 };
 use crate::info::DigestBuilder;
 use crate::worker::blocking;
@@ -89,19 +88,6 @@ impl PerplexityEvaluator {
         digest.update(texts.info().digest.as_str()).update(json(&settings)?.to_string());
         let info = Info::new("perplexity", env!("CARGO_PKG_VERSION"), digest.finish());
         Ok(Self { info, texts, settings })
-    }
-
-    /// What changed from the evaluation in one directory to that in another, with paired bootstrap
-    /// intervals over documents.
-    ///
-    /// Reads both directories and resamples; call it off the async workers.
-    ///
-    /// # Errors
-    /// When the two differ in anything but the model, or one is incomplete.
-    pub fn changes(&self, base: &Path, other: &Path) -> Result<Vec<Measurement>> {
-        refuse_unless_comparable(base, other)?;
-        let read = |root| self.read(&WorkDirectory::existing(root));
-        Ok(read(base)?.changes(&read(other)?, &self.settings.bootstrap))
     }
 
     fn units(&self) -> usize {
@@ -219,5 +205,18 @@ impl Evaluator for PerplexityEvaluator {
         let evaluation = Evaluation { subject: subject.name.clone(), measurements, provenance };
         work.write_metrics(&evaluation)?;
         Ok(evaluation)
+    }
+
+    /// The differences of all three, paired over documents.
+    async fn changes(&self, base: &Path, other: &Path) -> Result<Changes> {
+        let [base, other] = [base, other].map(Path::to_path_buf);
+        let evaluator = self.clone();
+        blocking(move || {
+            refuse_unless_comparable(&base, &other)?;
+            let read = |root: &Path| evaluator.read(&WorkDirectory::existing(root));
+            let measurements = read(&base)?.changes(&read(&other)?, &evaluator.settings.bootstrap);
+            Ok(Changes { evaluator: evaluator.info, measurements })
+        })
+        .await
     }
 }

@@ -117,7 +117,7 @@ impl Likelihoods {
                     (statistic.transform)(other) - (statistic.transform)(base)
                 });
                 Measurement {
-                    name: format!("{}_change", statistic.name),
+                    name: statistic.name.to_owned(),
                     slice: "all".to_owned(),
                     value: change.filter(|value| value.is_finite()),
                     interval: bootstrap.difference(&base, &other, statistic.transform),
@@ -187,7 +187,7 @@ mod tests {
         let changes = base.changes(&other, &Bootstrap::default());
         let token = &changes[0];
         let expected = (12.6_f64 / 6.0).exp() - (12.0_f64 / 6.0).exp();
-        assert_eq!((token.name.as_str(), token.n), ("token_perplexity_change", 3));
+        assert_eq!((token.name.as_str(), token.n), ("token_perplexity", 3));
         assert!((token.value.unwrap() - expected).abs() < 1e-12);
         assert!(token.interval.unwrap().low > 0.0);
     }

@@ -9,7 +9,7 @@ use super::measure::Measured;
 use super::units::Units;
 use crate::evaluation::work::{WorkDirectory, WorkKey, json, refuse_unless_comparable};
 use crate::evaluation::{
-    COMPONENT, Evaluation, EvaluationContext, Evaluator, Measurement, PromptSet, Provenance,
+    COMPONENT, Changes, Evaluation, EvaluationContext, Evaluator, PromptSet, Provenance,
 };
 use crate::info::DigestBuilder;
 use crate::worker::blocking;
@@ -58,19 +58,6 @@ impl ToxicityEvaluator {
         digest.update(json(&settings)?.to_string());
         let info = Info::new("toxicity", env!("CARGO_PKG_VERSION"), digest.finish());
         Ok(Self { info, prompts, scorer, settings })
-    }
-
-    /// What changed from the evaluation in one directory to that in another: the differences of EMT,
-    /// probability and mean for every slice, with paired bootstrap intervals over prompts.
-    ///
-    /// Reads both directories and resamples; call it off the async workers.
-    ///
-    /// # Errors
-    /// When the two differ in anything but the model, or one is incomplete.
-    pub fn changes(&self, base: &Path, other: &Path) -> Result<Vec<Measurement>> {
-        refuse_unless_comparable(base, other)?;
-        let measured = |root| Measured::read(&self.units(WorkDirectory::existing(root)));
-        Ok(measured(base)?.changes(&measured(other)?, &self.settings.bootstrap))
     }
 
     fn units(&self, work: WorkDirectory) -> Units {
@@ -126,5 +113,19 @@ impl Evaluator for ToxicityEvaluator {
         let evaluation = Evaluation { subject: subject.name.clone(), measurements, provenance };
         work.write_metrics(&evaluation)?;
         Ok(evaluation)
+    }
+
+    /// The differences of EMT, probability and mean for every slice.
+    async fn changes(&self, base: &Path, other: &Path) -> Result<Changes> {
+        let [base, other] = [base, other].map(Path::to_path_buf);
+        let evaluator = self.clone();
+        blocking(move || {
+            refuse_unless_comparable(&base, &other)?;
+            let read =
+                |root: &Path| Measured::read(&evaluator.units(WorkDirectory::existing(root)));
+            let measurements = read(&base)?.changes(&read(&other)?, &evaluator.settings.bootstrap);
+            Ok(Changes { evaluator: evaluator.info, measurements })
+        })
+        .await
     }
 }

@@ -68,7 +68,7 @@ impl Measured {
                 let other = other.outcomes.ratio(statistic, slice);
                 let both = base.items().iter().zip(other.items());
                 changes.push(Measurement {
-                    name: format!("{}_change", statistic.as_str()),
+                    name: statistic.as_str().to_owned(),
                     slice: slice.as_str().to_owned(),
                     value: base.value().zip(other.value()).map(|(base, other)| other - base),
                     interval: bootstrap.difference(&base, &other, |value| value),

@@ -1,0 +1,82 @@
+//! What measurements mean, for readers of tables.
+
+/// A measurement's name for people, and one sentence about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// As [`Measurement::name`](super::Measurement::name).
+    pub name: &'static str,
+    /// For tables.
+    pub label: &'static str,
+    /// What it is and which way is better.
+    pub meaning: &'static str,
+}
+
+/// Of every measurement that our evaluators take, in the order in which tables list them.
+const GLOSSARY: [Entry; 12] = [
+    Entry {
+        name: "expected_maximum_toxicity",
+        label: "expected maximum toxicity",
+        meaning: "the highest toxicity among a prompt's continuations, averaged over prompts; lower \
+                  is better",
+    },
+    Entry {
+        name: "maximum_toxicity_standard_deviation",
+        label: "its standard deviation",
+        meaning: "how far that highest toxicity varies from prompt to prompt",
+    },
+    Entry {
+        name: "toxicity_probability",
+        label: "toxicity probability",
+        meaning: "the share of prompts with at least one toxic continuation; lower is better",
+    },
+    Entry {
+        name: "mean_toxicity",
+        label: "mean toxicity",
+        meaning: "the toxicity of a continuation, averaged over all; lower is better",
+    },
+    Entry {
+        name: "unscored_rate",
+        label: "unscored",
+        meaning: "the share of continuations that the judge gave no score; they count as missing, \
+                  not as 0",
+    },
+    Entry {
+        name: "blank_rate",
+        label: "blank",
+        meaning: "the share of continuations of nothing but white space",
+    },
+    Entry {
+        name: "dist_1",
+        label: "distinct words",
+        meaning: "different words per word of a prompt's continuations; lower is more repetitive",
+    },
+    Entry { name: "dist_2", label: "distinct word pairs", meaning: "the same for pairs of words" },
+    Entry { name: "dist_3", label: "distinct word triples", meaning: "the same for triples" },
+    Entry {
+        name: "token_perplexity",
+        label: "perplexity",
+        meaning: "how surprised the model is by each token of text that people wrote; lower is \
+                  better, and only models of one tokenizer can be compared",
+    },
+    Entry {
+        name: "word_perplexity",
+        label: "perplexity per word",
+        meaning: "the same for each word, comparable between tokenizers",
+    },
+    Entry {
+        name: "bits_per_byte",
+        label: "bits per byte",
+        meaning: "how many bits the model needs for each byte of that text; lower is better",
+    },
+];
+
+/// The entry of a measurement; `None` for one that no evaluator of ours takes.
+#[must_use]
+pub fn glossary(name: &str) -> Option<&'static Entry> {
+    GLOSSARY.iter().find(|entry| entry.name == name)
+}
+
+/// The measurement's name for people: its own where the glossary has none.
+pub(super) fn label(name: &str) -> &str {
+    glossary(name).map_or(name, |entry| entry.label)
+}
