@@ -1,0 +1,142 @@
+//! From raw text to a language model of one's own: tokenizer, random weights, training. With the texts
+//! that its model card names, this rebuilds the embedded model.
+//!
+//! `cargo run --release --example train_from_scratch -- runs/scratch TEXTS.jsonl.gz ...` writes
+//! `runs/scratch/model`, in single precision, and `runs/scratch/shipped`, in half. Interrupted, it goes
+//! on from its last checkpoint.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Instant;
+
+use detoxlm::corpus::read_texts;
+use detoxlm::training::{Decay, LearningRate, Method, TrainingConfig, TrainingJob};
+use detoxlm::{Event, Observer, candle, files};
+use serde_json::{Value, json};
+use tokenizers::models::bpe::{BPE, BpeTrainer};
+use tokenizers::pre_tokenizers::byte_level::ByteLevel;
+use tokenizers::{AddedToken, NormalizerWrapper, TokenizerBuilder};
+
+type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
+
+/// Training allocates from many threads, which the system's allocator serves slowly.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+const SEED: u64 = 1;
+const VOCABULARY: usize = 8192;
+const CONTEXT: usize = 256;
+const WIDTH: usize = 256;
+const LAYERS: usize = 5;
+const HEADS: usize = 4;
+const STEPS: u64 = 5000;
+/// Ends a document and begins the next.
+const END: &str = "<|endoftext|>";
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<()> {
+    let mut arguments = std::env::args().skip(1).map(PathBuf::from);
+    let out = arguments.next().ok_or("usage: train_from_scratch OUT TEXTS.jsonl.gz ...")?;
+    let texts: Vec<PathBuf> = arguments.collect();
+
+    let description = out.join("description");
+    if !description.join("tokenizer.json").exists() {
+        println!("learning a vocabulary");
+        files::write_json(description.join("config.json"), &configuration())?;
+        files::write_json(description.join("tokenizer_config.json"), &tokenizer_configuration())?;
+        train_tokenizer(&texts, &description.join("tokenizer.json"))?;
+    }
+    let untrained = out.join("untrained");
+    if !untrained.exists() {
+        candle::initialise(&description, SEED, &untrained)?;
+    }
+    let job = TrainingJob {
+        base: untrained,
+        corpus: texts,
+        validation: Vec::new(),
+        method: Method::Full {},
+        config: schedule(),
+        seed: SEED,
+        work: out.join("work"),
+        output: out.join("model"),
+    };
+    let registry = detoxlm::registry()?;
+    let trainer = &registry.framework("candle")?.trainer;
+    let outcome = trainer.train(&job, Arc::new(Printer(Instant::now()))).await?;
+    println!("{} parameters, {} tokens", outcome.total_parameters, outcome.tokens);
+    let shipped = out.join("shipped");
+    if !shipped.exists() {
+        candle::to_half_precision(&outcome.model, shipped)?;
+    }
+    Ok(())
+}
+
+/// A small GPT-2, in the keys of `transformers`.
+fn configuration() -> Value {
+    json!({
+        "architectures": ["GPT2LMHeadModel"],
+        "model_type": "gpt2",
+        "vocab_size": VOCABULARY,
+        "n_positions": CONTEXT,
+        "n_embd": WIDTH,
+        "n_layer": LAYERS,
+        "n_head": HEADS,
+        "bos_token_id": 0,
+        "eos_token_id": 0,
+    })
+}
+
+fn tokenizer_configuration() -> Value {
+    json!({ "tokenizer_class": "GPT2Tokenizer", "bos_token": END, "eos_token": END })
+}
+
+/// Byte-level byte-pair encoding, as GPT-2's (Radford et al. 2019).
+fn train_tokenizer(texts: &[PathBuf], path: &Path) -> Result<()> {
+    let mut trainer = BpeTrainer::builder()
+        .vocab_size(VOCABULARY)
+        .show_progress(false)
+        .special_tokens(vec![AddedToken::from(END, true)])
+        .initial_alphabet(ByteLevel::alphabet().into_iter().collect())
+        .build();
+    let mut tokenizer = TokenizerBuilder::default()
+        .with_model(BPE::default())
+        .with_normalizer(None::<NormalizerWrapper>)
+        .with_pre_tokenizer(Some(ByteLevel::default().add_prefix_space(false)))
+        .with_post_processor(Some(ByteLevel::default()))
+        .with_decoder(Some(ByteLevel::default()))
+        .build()?;
+    let mut all = Vec::new();
+    for path in texts {
+        for text in read_texts(path)? {
+            all.push(text?);
+        }
+    }
+    tokenizer.train(&mut trainer, all.into_iter())?.save(path, false)?;
+    Ok(())
+}
+
+fn schedule() -> TrainingConfig {
+    let mut config = TrainingConfig::default();
+    config.max_steps = Some(STEPS);
+    config.batch_size = 8;
+    config.learning_rate =
+        LearningRate { peak: 2e-3, warmup_steps: 100, decay: Decay::Linear, floor: 0.0 };
+    config
+}
+
+/// Prints the loss now and then.
+#[derive(Debug)]
+struct Printer(Instant);
+
+impl Observer for Printer {
+    fn observe(&self, event: &Event<'_>) {
+        if let Event::TrainingStep { step, loss, .. } = *event
+            && step % 50 == 0
+        {
+            println!(
+                "step {step} of {STEPS}: loss {loss:.3}, {:.0} s",
+                self.0.elapsed().as_secs_f64()
+            );
+        }
+    }
+}
