@@ -229,7 +229,9 @@ impl RunConfig {
 
     /// The specification of the scorer.
     pub(crate) fn scorer(&self) -> Result<&str> {
-        self.scorer.as_deref().ok_or_else(|| missing("scorer", "for example \"onnx:DIR\" or \"profanity-check\""))
+        self.scorer
+            .as_deref()
+            .ok_or_else(|| missing("scorer", "for example \"onnx:DIR\" or \"profanity-check\""))
     }
 
     /// The directory of the run.
