@@ -46,5 +46,5 @@ pub const LIBRARY_VARIABLE: &str = "DETOXLM_ONNXRUNTIME";
 
 /// Adds the scheme `onnx`: `onnx:DIR` opens a classifier's directory.
 pub fn register(registry: &mut Registry) {
-    registry.add_scorer("onnx", |directory| Ok(Arc::new(OnnxScorer::open(directory)?)));
+    registry.add_scorer("onnx:DIR", |directory| Ok(Arc::new(OnnxScorer::open(directory)?)));
 }

@@ -22,7 +22,7 @@ pub(crate) struct RunConfig {
     model: Option<PathBuf>,
     /// What runs and trains it.
     pub(crate) framework: String,
-    /// What rates the corpus, such as `onnx:DIR`.
+    /// What rates the corpus, such as `onnx:DIR` or `profanity-check`.
     scorer: Option<String>,
     /// The directory of the run.
     run: Option<PathBuf>,
@@ -229,7 +229,9 @@ impl RunConfig {
 
     /// The specification of the scorer.
     pub(crate) fn scorer(&self) -> Result<&str> {
-        self.scorer.as_deref().ok_or_else(|| missing("scorer", "for example \"onnx:DIR\""))
+        self.scorer
+            .as_deref()
+            .ok_or_else(|| missing("scorer", "for example \"onnx:DIR\" or \"profanity-check\""))
     }
 
     /// The directory of the run.

@@ -63,7 +63,8 @@ pub trait ModelLoader: Debug + Send + Sync + 'static {
     async fn load(&self, directory: &Path, options: &LoadOptions) -> Result<Subject>;
 }
 
-/// Makes a scorer from what follows the scheme in a specification such as `onnx:DIR`.
+/// Makes a scorer from what follows the scheme in a specification such as `onnx:DIR`; from nothing
+/// where the scheme takes no argument.
 pub type ScorerFactory = fn(&str) -> Result<Arc<dyn ToxicityScorer>>;
 
 /// A framework: how it loads models and how it trains them.
@@ -75,13 +76,21 @@ pub struct Framework {
     pub trainer: Arc<dyn Trainer>,
 }
 
+/// A way to name scorers.
+#[derive(Clone, Copy, Debug)]
+struct Scheme {
+    /// How it is written: `onnx:DIR`, or `profanity-check` where nothing follows.
+    usage: &'static str,
+    factory: ScorerFactory,
+}
+
 /// The implementations that configurations can name.
 ///
 /// A backend offers `register(&mut Registry)`; the facade's registry has called those of all
 /// enabled features.
 #[derive(Clone, Debug, Default)]
 pub struct Registry {
-    scorers: BTreeMap<&'static str, ScorerFactory>,
+    scorers: BTreeMap<&'static str, Scheme>,
     frameworks: BTreeMap<&'static str, Framework>,
 }
 
@@ -92,9 +101,11 @@ impl Registry {
         Self::default()
     }
 
-    /// Adds a scheme of scorers; a later one of the same name wins.
-    pub fn add_scorer(&mut self, scheme: &'static str, factory: ScorerFactory) -> &mut Self {
-        self.scorers.insert(scheme, factory);
+    /// Adds a scheme of scorers as it is written: `onnx:DIR`, where `DIR` stands for the argument that
+    /// the factory gets, or `profanity-check` for one without. A later one of the same scheme wins.
+    pub fn add_scorer(&mut self, usage: &'static str, factory: ScorerFactory) -> &mut Self {
+        let scheme = usage.split_once(':').map_or(usage, |(scheme, _)| scheme);
+        self.scorers.insert(scheme, Scheme { usage, factory });
         self
     }
 
@@ -104,16 +115,29 @@ impl Registry {
         self
     }
 
-    /// The scorer of a specification `SCHEME:REST`, such as `onnx:models/judge`.
+    /// The scorer of a specification such as `onnx:models/judge` or `profanity-check`.
     ///
     /// # Errors
-    /// When the scheme is unknown (the error lists those there are) or the scorer cannot be made.
+    /// When the scheme is unknown (the error lists those there are), its argument is missing or not
+    /// expected, or the scorer cannot be made.
     pub fn scorer(&self, specification: &str) -> Result<Arc<dyn ToxicityScorer>> {
-        let (scheme, rest) = specification.split_once(':').unwrap_or((specification, ""));
-        match self.scorers.get(scheme) {
-            Some(factory) => factory(rest),
-            None => Err(unknown("choose a scorer", specification, self.scorers.keys(), ":DIR")),
-        }
+        let (name, argument) = match specification.split_once(':') {
+            Some((name, argument)) => (name, Some(argument)),
+            None => (specification, None),
+        };
+        let Some(scheme) = self.scorers.get(name) else {
+            let usages = self.scorers.values().map(|scheme| scheme.usage);
+            return Err(unknown("choose a scorer", specification, usages));
+        };
+        let problem = match (scheme.usage.contains(':'), argument) {
+            (true, Some(argument)) if !argument.is_empty() => return (scheme.factory)(argument),
+            (true, _) => "something is missing after its name",
+            (false, None) => return (scheme.factory)(""),
+            (false, Some(_)) => "it takes nothing after its name",
+        };
+        Err(Error::new(ErrorKind::InvalidConfig, "registry", "choose a scorer", problem)
+            .with_key(specification.to_owned())
+            .with_remedy(format!("write {}", scheme.usage)))
     }
 
     /// The framework of a name, such as `candle`.
@@ -123,17 +147,16 @@ impl Registry {
     pub fn framework(&self, name: &str) -> Result<&Framework> {
         self.frameworks
             .get(name)
-            .ok_or_else(|| unknown("choose a framework", name, self.frameworks.keys(), ""))
+            .ok_or_else(|| unknown("choose a framework", name, self.frameworks.keys().copied()))
     }
 }
 
-fn unknown<'a>(
+fn unknown(
     operation: &'static str,
     name: &str,
-    known: impl Iterator<Item = &'a &'static str>,
-    suffix: &str,
+    known: impl Iterator<Item = &'static str>,
 ) -> Error {
-    let known: Vec<_> = known.map(|name| format!("{name}{suffix}")).collect();
+    let known: Vec<_> = known.collect();
     let remedy = if known.is_empty() {
         "none is compiled in: enable a backend's feature".to_owned()
     } else {
@@ -148,14 +171,38 @@ fn unknown<'a>(
 mod tests {
     use super::*;
 
+    fn refuse(argument: &str) -> Result<Arc<dyn ToxicityScorer>> {
+        Err(Error::new(ErrorKind::Internal, "t", "t", format!("argument {argument:?}")))
+    }
+
     #[test]
     fn an_unknown_name_lists_those_there_are() {
         let mut registry = Registry::new();
         let error = registry.scorer("onyx:dir").unwrap_err();
         assert!(error.to_string().contains("enable a backend's feature"), "{error}");
-        registry.add_scorer("onnx", |_| Err(Error::new(ErrorKind::Internal, "t", "t", "t")));
+        registry.add_scorer("onnx:DIR", refuse).add_scorer("words", refuse);
         let error = registry.scorer("onyx:dir").unwrap_err();
         assert_eq!(error.kind(), ErrorKind::NotFound);
-        assert!(error.to_string().contains("available: onnx:DIR"), "{error}");
+        assert!(error.to_string().contains("available: onnx:DIR, words"), "{error}");
+    }
+
+    #[test]
+    fn a_scheme_takes_what_its_usage_shows() {
+        let mut registry = Registry::new();
+        registry.add_scorer("onnx:DIR", refuse).add_scorer("words", refuse);
+        let message = |name| registry.scorer(name).unwrap_err().message().to_owned();
+        assert_eq!(message("onnx:a:b"), "argument \"a:b\"");
+        assert_eq!(message("words"), "argument \"\"");
+        for (name, remedy) in [
+            ("onnx", "onnx:DIR"),
+            ("onnx:", "onnx:DIR"),
+            ("words:dir", "words"),
+            ("words:", "words"),
+        ] {
+            let error = registry.scorer(name).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::InvalidConfig, "{error}");
+            assert_eq!(error.key(), Some(name));
+            assert_eq!(error.remedy(), Some(format!("write {remedy}").as_str()));
+        }
     }
 }

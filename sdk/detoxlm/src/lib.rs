@@ -43,6 +43,9 @@ pub use detoxlm_candle as candle;
 #[cfg(feature = "onnx")]
 #[doc(no_inline)]
 pub use detoxlm_onnx as onnx;
+#[cfg(feature = "profanity-check")]
+#[doc(no_inline)]
+pub use detoxlm_profanity_check as profanity_check;
 
 /// The frameworks and scorers that configurations and command lines can name: those whose features
 /// are enabled.
@@ -56,5 +59,7 @@ pub fn registry() -> Result<Registry> {
     candle::register(&mut registry)?;
     #[cfg(feature = "onnx")]
     onnx::register(&mut registry);
+    #[cfg(feature = "profanity-check")]
+    profanity_check::register(&mut registry);
     Ok(registry)
 }

@@ -30,7 +30,7 @@ pub(crate) struct Arguments {
     /// perplexity: a .txt, which is one document, or JSONL with a field `text`
     #[arg(long, value_name = "FILE", required_if_eq("suite", "perplexity"))]
     text: Option<PathBuf>,
-    /// rtp: the judge, such as onnx:DIR
+    /// rtp: the judge, such as onnx:DIR or profanity-check
     #[arg(long, value_name = "SPEC", required_if_eq("suite", "rtp"))]
     scorer: Option<String>,
     /// Where what was generated and measured goes

@@ -14,7 +14,7 @@ use crate::text::{table, thousands};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    /// What rates the texts, such as onnx:DIR
+    /// What rates the texts, such as onnx:DIR or profanity-check
     #[arg(long, value_name = "SPEC")]
     scorer: String,
     /// JSONL with a field `text`; all other fields are kept
