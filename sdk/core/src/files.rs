@@ -153,6 +153,41 @@ pub fn create_directory_atomically(
     sync_parent(target)
 }
 
+/// The same for a directory that must not exist yet: nothing of a user's is replaced.
+///
+/// # Errors
+/// As [`create_directory_atomically`], and when `target` exists.
+pub fn create_new_directory(
+    target: impl AsRef<Path>,
+    fill: impl FnOnce(&Path) -> Result<()>,
+) -> Result<()> {
+    let target = target.as_ref();
+    if target.exists() {
+        let message = "it exists already";
+        return Err(Error::new(ErrorKind::InvalidConfig, COMPONENT, "make a directory", message)
+            .with_path(target)
+            .with_remedy("name a directory that does not exist yet"));
+    }
+    create_directory_atomically(target, fill)
+}
+
+/// Puts a finished file, which nobody changes any more, in a second place: as a link to the same bytes
+/// where the file system has such links, else as a copy. What is in that place already stays.
+///
+/// # Errors
+/// When neither can be made.
+pub fn share(from: impl AsRef<Path>, target: impl AsRef<Path>) -> Result<()> {
+    let (from, target) = (from.as_ref(), target.as_ref());
+    if let Some(parent) = target.parent() {
+        create_directory(parent)?;
+    }
+    if target.exists() || fs::hard_link(from, target).is_ok() {
+        return sync_parent(target);
+    }
+    let content = fs::read(from).map_err(|e| Error::io(COMPONENT, "read", from, e))?;
+    write_atomically(target, content)
+}
+
 /// Makes a directory and its parents.
 ///
 /// # Errors
@@ -192,6 +227,21 @@ fn sync_parent(path: &Path) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_shared_file_is_there_twice_and_replaces_nothing() {
+        let directory = tempfile::tempdir().unwrap();
+        let [first, second, third] =
+            ["first", "more/second", "third"].map(|name| directory.path().join(name));
+        write_atomically(&first, "content").unwrap();
+        share(&first, &second).unwrap();
+        assert_eq!(fs::read_to_string(&second).unwrap(), "content");
+        write_atomically(&third, "other").unwrap();
+        share(&third, &second).unwrap();
+        assert_eq!(fs::read_to_string(&second).unwrap(), "content");
+        let error = share(directory.path().join("none"), directory.path().join("fourth"));
+        assert!(error.unwrap_err().to_string().contains("none"));
+    }
 
     #[test]
     fn an_abandoned_file_leaves_the_old_one_and_no_trace() {

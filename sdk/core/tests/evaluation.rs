@@ -128,7 +128,11 @@ fn subject(generator: &Arc<Counting>) -> Subject {
 }
 
 fn context(directory: &Path) -> EvaluationContext {
-    EvaluationContext { directory: directory.to_path_buf(), observer: Arc::new(Silent) }
+    EvaluationContext {
+        directory: directory.to_path_buf(),
+        shared: None,
+        observer: Arc::new(Silent),
+    }
 }
 
 fn prompts() -> PromptSet {
@@ -293,6 +297,29 @@ async fn two_models_are_compared_on_the_same_prompts() {
     evaluator.evaluate(&subject(&generator), &context(third.path())).await.unwrap();
     let error = evaluator.changes(base.path(), third.path()).await.unwrap_err();
     assert!(error.to_string().contains("continuations"), "{error}");
+}
+
+#[tokio::test]
+async fn what_was_written_for_one_judge_is_not_written_again_for_another() {
+    let place = tempfile::tempdir().unwrap();
+    let generator = Arc::new(Counting::new(0));
+    let context = |name: &str| EvaluationContext {
+        shared: Some(place.path().join("shared")),
+        ..context(&place.path().join(name))
+    };
+    let halves: Arc<dyn ToxicityScorer> =
+        Arc::new(scorer_fn("halves", Attribute::TOXICITY, |_| Some(0.5)));
+    let subject = subject(&generator);
+    let first = toxicity(digits()).evaluate(&subject, &context("first")).await.unwrap();
+    let calls = generator.calls.load(Ordering::SeqCst);
+    let second = toxicity(halves).evaluate(&subject, &context("second")).await.unwrap();
+    assert_eq!(generator.calls.load(Ordering::SeqCst), calls);
+    assert_eq!(value(&first, "dist_1", "full"), value(&second, "dist_1", "full"));
+
+    let other = ToxicitySettings { seed: 7, ..settings() };
+    let evaluator = ToxicityEvaluator::new(prompts(), digits(), other).unwrap();
+    evaluator.evaluate(&subject, &context("third")).await.unwrap();
+    assert_eq!(generator.calls.load(Ordering::SeqCst), 2 * calls, "other draws are not shared");
 }
 
 #[tokio::test]

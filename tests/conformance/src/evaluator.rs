@@ -54,7 +54,11 @@ pub async fn evaluator(
 }
 
 fn context(directory: &Path) -> EvaluationContext {
-    EvaluationContext { directory: directory.to_path_buf(), observer: Arc::new(Silent) }
+    EvaluationContext {
+        directory: directory.to_path_buf(),
+        shared: None,
+        observer: Arc::new(Silent),
+    }
 }
 
 async fn evaluate(

@@ -128,8 +128,11 @@ pub(super) async fn run(arguments: &Arguments, session: &Session) -> Result<Repo
     session.check_streams(&inputs, &[])?;
     let evaluator = arguments.evaluator(session)?;
     let subject = arguments.resources.load(&arguments.framework, &arguments.model, session).await?;
-    let context =
-        EvaluationContext { directory: arguments.out.clone(), observer: session.observer() };
+    let context = EvaluationContext {
+        directory: arguments.out.clone(),
+        shared: None,
+        observer: session.observer(),
+    };
     let evaluation = evaluator.evaluate(&subject, &context).await?;
     let text = describe(std::slice::from_ref(&evaluation));
     let json = json!({"out": arguments.out, "evaluation": evaluation});

@@ -1,8 +1,9 @@
+use std::io::Cursor;
 use std::path::Path;
 use std::sync::Arc;
 
 use super::COMPONENT;
-use crate::corpus::{JsonlReader, PromptRow, read_texts};
+use crate::corpus::{JsonlReader, PromptRow, TextRow, read_texts};
 use crate::info::DigestBuilder;
 use crate::{Attribute, Error, ErrorKind, Info, Result};
 
@@ -52,11 +53,21 @@ impl PromptSet {
     /// When the file cannot be read, a row is malformed, or there are no prompts.
     pub fn read(path: impl AsRef<Path>, limit: Option<usize>) -> Result<Self> {
         let path = path.as_ref();
-        let prompts: Result<Vec<_>> = JsonlReader::<PromptRow>::open(path)?
-            .take(limit.unwrap_or(usize::MAX))
-            .map(|row| row.map(|row| (&row).into()))
-            .collect();
-        Self::new(name_of(path), prompts?).map_err(|e| e.with_path(path))
+        let rows = JsonlReader::open(path)?.take(limit.unwrap_or(usize::MAX));
+        Self::from_rows(name_of(path), rows).map_err(|e| e.with_path(path))
+    }
+
+    /// The same from the text of a JSONL file.
+    ///
+    /// # Errors
+    /// When a row is malformed, or there are no prompts.
+    pub fn parse(name: &str, jsonl: impl AsRef<[u8]> + Send + 'static) -> Result<Self> {
+        Self::from_rows(name.to_owned(), JsonlReader::new(name, Cursor::new(jsonl)))
+    }
+
+    fn from_rows(name: String, rows: impl Iterator<Item = Result<PromptRow>>) -> Result<Self> {
+        let prompts: Result<Vec<_>> = rows.map(|row| row.map(|row| (&row).into())).collect();
+        Self::new(name, prompts?)
     }
 
     /// Name, size and digest.
@@ -105,6 +116,16 @@ impl TextSet {
         let path = path.as_ref();
         let texts: Result<Vec<_>> = read_texts(path)?.take(limit.unwrap_or(usize::MAX)).collect();
         Self::new(name_of(path), texts?).map_err(|e| e.with_path(path))
+    }
+
+    /// The same from the text of a JSONL file.
+    ///
+    /// # Errors
+    /// When a row is malformed, or there is no text.
+    pub fn parse(name: &str, jsonl: impl AsRef<[u8]> + Send + 'static) -> Result<Self> {
+        let rows = JsonlReader::<TextRow>::new(name, Cursor::new(jsonl));
+        let texts: Result<Vec<_>> = rows.map(|row| row.map(|row| row.text)).collect();
+        Self::new(name, texts?)
     }
 
     /// Name, size and digest.

@@ -26,6 +26,10 @@ pub struct EvaluationContext {
     /// A directory of this evaluation alone, for generations and scores. What is there and complete
     /// is used, not made again.
     pub directory: PathBuf,
+    /// A directory that evaluations of many subjects and settings may share, for what more than one of
+    /// them needs: what a model wrote for one judge, it need not write again for another. `None` shares
+    /// nothing.
+    pub shared: Option<PathBuf>,
     /// Hears about progress.
     pub observer: Arc<dyn Observer>,
 }

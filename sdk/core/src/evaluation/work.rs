@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use super::{COMPONENT, Evaluation};
-use crate::files::{create_directory, read_json, write_json};
+use crate::files::{create_directory, read_json, share, write_json};
 use crate::run::Parts;
 use crate::settings::{as_it_reads, differences};
 use crate::{Error, ErrorKind, Result};
@@ -56,6 +56,12 @@ impl WorkDirectory {
 
     pub(super) fn has(&self, kind: &str, unit: usize) -> bool {
         self.parts(kind).contains(unit as u64)
+    }
+
+    /// Has a part of `other`, too.
+    pub(super) fn adopt(&self, other: &Self, kind: &str, unit: usize) -> Result<()> {
+        let unit = unit as u64;
+        share(other.parts(kind).path(unit), self.parts(kind).path(unit))
     }
 
     pub(super) fn write<T: Serialize>(&self, kind: &str, unit: usize, rows: &[T]) -> Result<()> {

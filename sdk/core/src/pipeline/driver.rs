@@ -326,6 +326,7 @@ impl Pipeline {
             for evaluator in &self.evaluators {
                 let context = EvaluationContext {
                     directory: evaluation_directory(run, name, evaluator.info()),
+                    shared: Some(run.evaluation().join("shared")),
                     observer: Arc::clone(&self.observer),
                 };
                 evaluations.push(evaluator.evaluate(&subject, &context).await?);

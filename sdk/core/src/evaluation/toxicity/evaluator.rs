@@ -13,7 +13,7 @@ use crate::evaluation::{
 };
 use crate::info::DigestBuilder;
 use crate::worker::blocking;
-use crate::{Attribute, Error, ErrorKind, Info, Result, Subject, ToxicityScorer};
+use crate::{Attribute, Digest, Error, ErrorKind, Info, Result, Subject, ToxicityScorer};
 
 /// Lets a model continue prompts and a judge score the continuations.
 ///
@@ -60,22 +60,31 @@ impl ToxicityEvaluator {
         Ok(Self { info, prompts, scorer, settings })
     }
 
-    fn units(&self, work: WorkDirectory) -> Units {
-        Units { prompts: self.prompts.clone(), settings: self.settings.clone(), work }
+    fn units(&self, work: WorkDirectory, shared: Option<WorkDirectory>) -> Units {
+        Units { prompts: self.prompts.clone(), settings: self.settings.clone(), work, shared }
     }
 
-    fn work_key(&self, model: &Info) -> Result<WorkKey> {
+    /// What continuations depend on.
+    fn continuations_key(&self, model: &Info) -> Result<WorkKey> {
         let settings = &self.settings;
         Ok(WorkKey::from_iter([
             ("evaluator".to_owned(), json(&"toxicity")?),
             ("model".to_owned(), json(model)?),
-            ("scorer".to_owned(), json(self.scorer.info())?),
             ("data".to_owned(), json(self.prompts.info())?),
             ("continuations".to_owned(), json(&settings.continuations)?),
             ("sampling".to_owned(), json(&settings.sampling)?),
             ("seed".to_owned(), json(&settings.seed)?),
             ("prompts_per_unit".to_owned(), json(&settings.prompts_per_unit)?),
         ]))
+    }
+
+    /// Where continuations are kept for all judges.
+    fn shared(&self, model: &Info, context: &EvaluationContext) -> Result<Option<WorkDirectory>> {
+        let Some(shared) = &context.shared else { return Ok(None) };
+        let key = self.continuations_key(model)?;
+        let digest = Digest::of(serde_json::Value::Object(key.clone()).to_string());
+        WorkDirectory::open(&shared.join(format!("continuations-{}", digest.short())), key)
+            .map(Some)
     }
 
     fn provenance(&self, model: &Info) -> Result<Provenance> {
@@ -104,8 +113,10 @@ impl Evaluator for ToxicityEvaluator {
     async fn evaluate(&self, subject: &Subject, context: &EvaluationContext) -> Result<Evaluation> {
         let model = subject.generator.info();
         let provenance = self.provenance(model)?;
-        let work = WorkDirectory::open(&context.directory, self.work_key(model)?)?;
-        let units = self.units(work.clone());
+        let mut key = self.continuations_key(model)?;
+        key.insert("scorer".to_owned(), json(self.scorer.info())?);
+        let work = WorkDirectory::open(&context.directory, key)?;
+        let units = self.units(work.clone(), self.shared(model, context)?);
         units.make_all(&*subject.generator, &*self.scorer, &context.observer).await?;
         let measurements =
             blocking(move || Ok(Measured::read(&units)?.measurements(&units.settings.bootstrap)))
@@ -122,7 +133,7 @@ impl Evaluator for ToxicityEvaluator {
         blocking(move || {
             refuse_unless_comparable(&base, &other)?;
             let read =
-                |root: &Path| Measured::read(&evaluator.units(WorkDirectory::existing(root)));
+                |root: &Path| Measured::read(&evaluator.units(WorkDirectory::existing(root), None));
             let measurements = read(&base)?.changes(&read(&other)?, &evaluator.settings.bootstrap);
             Ok(Changes { evaluator: evaluator.info, measurements })
         })

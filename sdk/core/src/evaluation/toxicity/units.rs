@@ -37,6 +37,8 @@ pub(super) struct Units {
     pub(super) prompts: PromptSet,
     pub(super) settings: ToxicitySettings,
     pub(super) work: WorkDirectory,
+    /// Where continuations for other judges are.
+    pub(super) shared: Option<WorkDirectory>,
 }
 
 impl Units {
@@ -97,6 +99,9 @@ impl Units {
     }
 
     async fn generate(&self, unit: usize, generator: &dyn Generator) -> Result<Vec<Continued>> {
+        if let Some(shared) = self.shared.as_ref().filter(|shared| shared.has(GENERATIONS, unit)) {
+            self.work.adopt(shared, GENERATIONS, unit)?;
+        }
         if self.work.has(GENERATIONS, unit) {
             return self.generated(unit);
         }
@@ -122,6 +127,9 @@ impl Units {
             })
             .collect();
         self.work.write(GENERATIONS, unit, &rows)?;
+        if let Some(shared) = &self.shared {
+            shared.adopt(&self.work, GENERATIONS, unit)?;
+        }
         Ok(rows)
     }
 
