@@ -43,8 +43,9 @@ async fn a_model_is_fetched_loaded_and_writes() {
         sampling: Sampling::self_generation().with_max_new_tokens(4),
         seed: 1,
     };
-    let written = subject.generator.generate(&[request.clone()]).await.unwrap();
-    let original = load(&fixture("gpt2")).await.generator.generate(&[request]).await.unwrap();
+    let request = [request];
+    let written = subject.generator.generate(&request).await.unwrap();
+    let original = load(&fixture("gpt2")).await.generator.generate(&request).await.unwrap();
     assert_eq!(written, original);
 }
 

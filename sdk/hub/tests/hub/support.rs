@@ -68,11 +68,7 @@ impl Place {
     pub(crate) async fn resolve_with(&self, settings: HubSettings, name: &str) -> Result<PathBuf> {
         let reference = Reference::parse(name, self.home.path())?;
         let observer = Arc::clone(&self.heard) as Arc<dyn Observer>;
-        let found = Hub::new(settings)?.resolve(&reference, observer).await;
-        if let Err(error) = &found {
-            println!("{error}");
-        }
-        found
+        Hub::new(settings)?.resolve(&reference, observer).await
     }
 
     pub(crate) async fn resolve(&self, name: &str) -> Result<PathBuf> {
