@@ -44,7 +44,7 @@ impl CandleLm {
         let pool = options.pool()?;
         let engine = pool.install(|| Engine::load(architecture, &checkpoint))?;
         let info = Info::new(
-            format!("{COMPONENT}:{}", name_of(directory.path())),
+            format!("{COMPONENT}:{}", ModelDirectory::name_of(directory.path())),
             env!("CARGO_PKG_VERSION"),
             directory.digest()?,
         );
@@ -80,11 +80,6 @@ impl fmt::Debug for CandleLm {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("CandleLm").field("info", &self.info).finish_non_exhaustive()
     }
-}
-
-/// The last part of a path, by which people call a model.
-pub(crate) fn name_of(directory: &Path) -> String {
-    directory.file_name().unwrap_or(directory.as_os_str()).to_string_lossy().into_owned()
 }
 
 /// The directory's tokenizer, if every id of it has an embedding.

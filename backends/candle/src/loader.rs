@@ -7,11 +7,10 @@ use async_trait::async_trait;
 use detoxlm_core::causal_lm::CausalLm;
 use detoxlm_core::training::LocalTrainer;
 use detoxlm_core::{
-    Framework, LoadOptions, LocalGenerator, LocalLikelihood, ModelLoader, Registry, Result,
-    Subject, Worker,
+    Framework, LoadOptions, LocalGenerator, LocalLikelihood, ModelDirectory, ModelLoader, Registry,
+    Result, Subject, Worker,
 };
 
-use crate::causal_lm::name_of;
 use crate::options::CandleOptions;
 use crate::{CandleLm, CandleTrainBackend};
 
@@ -45,7 +44,7 @@ impl ModelLoader for CandleLoader {
         let model: Arc<dyn CausalLm> = Arc::new(model);
         let generator = LocalGenerator::new(Arc::clone(&model))?.with_options(options);
         Ok(Subject {
-            name: name_of(directory),
+            name: ModelDirectory::name_of(directory),
             generator: Arc::new(generator),
             likelihood: Some(Arc::new(LocalLikelihood::new(model)?)),
         })

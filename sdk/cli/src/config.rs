@@ -18,7 +18,7 @@ const COMPONENT: &str = "configuration";
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct RunConfig {
-    /// The model directory to detoxify.
+    /// The model to detoxify: a directory or a name on the Hub.
     model: Option<PathBuf>,
     /// What runs and trains it.
     pub(crate) framework: String,
@@ -26,6 +26,9 @@ pub(crate) struct RunConfig {
     scorer: Option<String>,
     /// The directory of the run.
     run: Option<PathBuf>,
+    /// Where the file is.
+    #[serde(skip)]
+    folder: PathBuf,
     seed: u64,
     prompts: PromptStrategy,
     generation: GenerationConfig,
@@ -46,6 +49,7 @@ impl Default for RunConfig {
             framework: "candle".to_owned(),
             scorer: None,
             run: None,
+            folder: PathBuf::new(),
             seed,
             prompts,
             generation,
@@ -204,10 +208,10 @@ impl RunConfig {
         })
     }
 
-    /// Takes relative paths relative to `folder`.
+    /// Takes relative paths relative to `folder`; the model waits until it is known to be a path.
     fn resolve(&mut self, folder: &Path) {
+        folder.clone_into(&mut self.folder);
         let resolve = |path: &mut PathBuf| *path = folder.join(&path);
-        self.model.iter_mut().for_each(resolve);
         self.run.iter_mut().for_each(resolve);
         self.validation.iter_mut().for_each(resolve);
         if let PromptStrategy::Heuristic { file: Some(file), .. } = &mut self.prompts {
@@ -222,9 +226,15 @@ impl RunConfig {
         perplexity.filter_map(|section| section.text.as_mut()).for_each(resolve);
     }
 
-    /// The model directory.
+    /// The model as it is written: a directory, relative to [`Self::folder`], or a name on the Hub.
     pub(crate) fn model(&self) -> Result<&Path> {
-        self.model.as_deref().ok_or_else(|| missing("model", "name the model directory"))
+        let remedy = "name the model directory, or a model on the Hub as \"owner/name\"";
+        self.model.as_deref().ok_or_else(|| missing("model", remedy))
+    }
+
+    /// The folder of the file.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
     }
 
     /// The specification of the scorer.
@@ -338,7 +348,8 @@ mod tests {
         std::fs::write(&file, text).unwrap();
         let config = RunConfig::read(&file).unwrap();
         let at = |name: &str| folder.path().join(name);
-        assert_eq!(config.model().unwrap(), at("m"));
+        assert_eq!(config.model().unwrap(), Path::new("m"));
+        assert_eq!(config.folder(), folder.path());
         assert_eq!(config.run().unwrap(), Path::new("/r"));
         assert_eq!(config.scorer().unwrap(), format!("onnx:{}", at("judge").display()));
         assert_eq!(config.validation, [at("v")]);

@@ -24,6 +24,15 @@ pub(crate) fn thousands(number: u64) -> String {
     text
 }
 
+/// A number of bytes in the largest unit that leaves one digit before the point.
+pub(crate) fn bytes(number: u64) -> String {
+    const UNITS: [(u64, &str); 3] = [(1_000_000_000, "GB"), (1_000_000, "MB"), (1_000, "kB")];
+    match UNITS.into_iter().find(|&(size, _)| number >= size) {
+        Some((size, unit)) => format!("{:.1} {unit}", number as f64 / size as f64),
+        None => format!("{number} B"),
+    }
+}
+
 /// A rate: whole from 100, with a decimal below.
 pub(crate) fn rate(per_second: f64) -> String {
     if per_second >= 100.0 {
@@ -96,6 +105,8 @@ mod tests {
     fn numbers_are_grouped() {
         let shown: Vec<_> = [0, 999, 1000, 1_234_567].map(thousands).into();
         assert_eq!(shown, ["0", "999", "1,000", "1,234,567"]);
+        let shown: Vec<_> = [0, 999, 1000, 170_024, 5_480_000_000].map(bytes).into();
+        assert_eq!(shown, ["0 B", "999 B", "1.0 kB", "170.0 kB", "5.5 GB"]);
         assert_eq!(rate(2.34), "2.3");
         assert_eq!(rate(1234.6), "1,235");
     }

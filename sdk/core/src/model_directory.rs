@@ -48,6 +48,23 @@ impl ModelDirectory {
         Ok(Self { path: path.to_path_buf(), config, weights: Vec::new() })
     }
 
+    /// What people call the model in a directory: the directory's name or, in the Hub's cache, where
+    /// that is a commit, `owner/name@commit`.
+    #[must_use]
+    pub fn name_of(path: &Path) -> String {
+        let last = |path: &Path| path.file_name().map(|name| name.to_string_lossy().into_owned());
+        let name = last(path).unwrap_or_else(|| path.display().to_string());
+        let snapshots = path.parent().filter(|parent| parent.ends_with("snapshots"));
+        let model = snapshots.and_then(Path::parent).and_then(last);
+        match model.as_deref().and_then(|folder| folder.strip_prefix("models--")) {
+            Some(model) => {
+                let commit: String = name.chars().take(12).collect();
+                format!("{}@{commit}", model.replacen("--", "/", 1))
+            }
+            None => name,
+        }
+    }
+
     /// Where it is.
     #[must_use]
     pub fn path(&self) -> &Path {
@@ -103,6 +120,16 @@ impl ModelDirectory {
         HfTokenizer::open(&self.path.join("tokenizer.json"), bos, eos)
     }
 
+    /// The digest of the model in a directory: [`ModelDirectory::digest`] where it has this layout, so
+    /// that files which other programs add (they do in the Hub's cache) change nothing; of all files
+    /// in the layout of another framework.
+    pub(crate) fn digest_at(path: &Path) -> Result<Digest> {
+        match Self::open(path) {
+            Ok(directory) => directory.digest(),
+            Err(_) => Digest::of_directory(path),
+        }
+    }
+
     /// The digest of everything that decides the model's answers: configuration, tokenizer, weights.
     ///
     /// # Errors
@@ -139,41 +166,92 @@ impl ModelDirectory {
     }
 }
 
+/// The weight files: like `transformers`, the whole model where there is one, or else its shards.
 fn find_weights(directory: &Path) -> Result<Vec<PathBuf>> {
-    let index_path = directory.join("model.safetensors.index.json");
-    if index_path.is_file() {
-        let index: Value = read_json(&index_path)?;
-        let map = index.get("weight_map").and_then(Value::as_object).ok_or_else(|| {
-            Error::new(ErrorKind::InvalidInput, COMPONENT, "read the weight index", "no such map")
-                .with_path(&index_path)
-                .with_key("weight_map")
-        })?;
-        let mut shards: Vec<PathBuf> =
-            map.values().filter_map(Value::as_str).map(|name| directory.join(name)).collect();
-        shards.sort();
-        shards.dedup();
-        if let Some(missing) = shards.iter().find(|shard| !shard.is_file()) {
-            return Err(Error::new(
-                ErrorKind::NotFound,
-                COMPONENT,
-                "open",
-                "a shard that model.safetensors.index.json names is missing",
-            )
-            .with_path(missing)
-            .with_remedy("download the model again"));
-        }
-        return Ok(shards);
-    }
     let single = directory.join("model.safetensors");
     if single.is_file() {
         return Ok(vec![single]);
     }
-    Err(Error::new(
-        ErrorKind::NotFound,
-        COMPONENT,
-        "open",
-        "no model.safetensors and no index of shards",
-    )
-    .with_path(directory)
-    .with_remedy("PyTorch's *.bin weights must be converted to safetensors first"))
+    let index_path = directory.join("model.safetensors.index.json");
+    if !index_path.is_file() {
+        return Err(Error::new(
+            ErrorKind::NotFound,
+            COMPONENT,
+            "open",
+            "no model.safetensors and no index of shards",
+        )
+        .with_path(directory)
+        .with_remedy("PyTorch's *.bin weights must be converted to safetensors first"));
+    }
+    let index: Value = read_json(&index_path)?;
+    let map = index.get("weight_map").and_then(Value::as_object).ok_or_else(|| {
+        Error::new(ErrorKind::InvalidInput, COMPONENT, "read the weight index", "no such map")
+            .with_path(&index_path)
+            .with_key("weight_map")
+    })?;
+    let mut shards: Vec<PathBuf> =
+        map.values().filter_map(Value::as_str).map(|name| directory.join(name)).collect();
+    shards.sort();
+    shards.dedup();
+    match shards.iter().find(|shard| !shard.is_file()) {
+        Some(missing) => Err(Error::new(
+            ErrorKind::NotFound,
+            COMPONENT,
+            "open",
+            "a shard that model.safetensors.index.json names is missing",
+        )
+        .with_path(missing)
+        .with_remedy("download the model again")),
+        None => Ok(shards),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::files::write_atomically;
+
+    fn model(root: &Path, name: &str) -> ModelDirectory {
+        let path = root.join(name);
+        write_atomically(path.join("config.json"), "{}").unwrap();
+        write_atomically(path.join("model.safetensors"), "weights").unwrap();
+        ModelDirectory::open(path).unwrap()
+    }
+
+    #[test]
+    fn a_snapshot_in_the_hubs_cache_is_called_by_model_and_commit() {
+        let name = |path: &str| ModelDirectory::name_of(Path::new(path));
+        assert_eq!(name("models/kind"), "kind");
+        assert_eq!(name("models/kind/"), "kind");
+        let commit = "0123456789abcdef0123456789abcdef01234567";
+        let snapshot = format!("/cache/models--some-one--a.model/snapshots/{commit}");
+        assert_eq!(name(&snapshot), "some-one/a.model@0123456789ab");
+    }
+
+    #[test]
+    fn a_whole_model_is_taken_before_an_index() {
+        let root = tempfile::tempdir().unwrap();
+        let whole = model(root.path(), "both");
+        let index = r#"{"weight_map": {"a": "model-00001-of-00001.safetensors"}}"#;
+        write_atomically(whole.path().join("model.safetensors.index.json"), index).unwrap();
+        let again = ModelDirectory::open(whole.path()).unwrap();
+        assert_eq!(again.weights(), [whole.path().join("model.safetensors")]);
+    }
+
+    #[test]
+    fn what_others_put_beside_a_model_leaves_its_digest() {
+        let root = tempfile::tempdir().unwrap();
+        let path = model(root.path(), "m").path().to_path_buf();
+        let before = ModelDirectory::digest_at(&path).unwrap();
+        write_atomically(path.join("README.md"), "A model.").unwrap();
+        assert_eq!(ModelDirectory::digest_at(&path).unwrap(), before);
+        write_atomically(path.join("model.safetensors"), "other").unwrap();
+        assert_ne!(ModelDirectory::digest_at(&path).unwrap(), before);
+        let foreign = root.path().join("foreign");
+        write_atomically(foreign.join("counts.json"), "[1]").unwrap();
+        assert_eq!(
+            ModelDirectory::digest_at(&foreign).unwrap(),
+            Digest::of_directory(&foreign).unwrap()
+        );
+    }
 }

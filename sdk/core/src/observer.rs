@@ -16,7 +16,7 @@ pub enum Event<'a> {
         total: Option<u64>,
         /// How many of them an earlier run did.
         done: u64,
-        /// What is counted, in the plural: `documents`, `steps`, `continuations`.
+        /// What is counted, in the plural: `documents`, `steps`, `bytes`.
         unit: &'static str,
     },
     /// `count` more units of a stage are done.

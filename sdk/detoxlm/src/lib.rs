@@ -40,6 +40,9 @@ pub use detoxlm_core::*;
 #[cfg(feature = "candle")]
 #[doc(no_inline)]
 pub use detoxlm_candle as candle;
+#[cfg(feature = "hub")]
+#[doc(no_inline)]
+pub use detoxlm_hub as hub;
 #[cfg(feature = "onnx")]
 #[doc(no_inline)]
 pub use detoxlm_onnx as onnx;

@@ -8,6 +8,7 @@ use detoxlm::evaluation::{
 use detoxlm::{Attribute, Evaluation, Evaluator, Result, Sampling};
 use serde_json::json;
 
+use crate::model::ModelArgument;
 use crate::resources::ResourceArguments;
 use crate::sampling::SamplingArguments;
 use crate::session::{Report, Session};
@@ -15,9 +16,8 @@ use crate::text::align_columns;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    /// The model directory
-    #[arg(long, value_name = "DIR")]
-    model: PathBuf,
+    #[command(flatten)]
+    model: ModelArgument,
     /// What runs the model
     #[arg(long, value_name = "NAME", default_value = "candle")]
     framework: String,
@@ -127,7 +127,8 @@ pub(super) async fn run(arguments: &Arguments, session: &Session) -> Result<Repo
         [&arguments.prompts, &arguments.text].into_iter().filter_map(Option::as_deref).collect();
     session.check_streams(&inputs, &[])?;
     let evaluator = arguments.evaluator(session)?;
-    let subject = arguments.resources.load(&arguments.framework, &arguments.model, session).await?;
+    let model = arguments.model.directory(session).await?;
+    let subject = arguments.resources.load(&arguments.framework, &model, session).await?;
     let context = EvaluationContext {
         directory: arguments.out.clone(),
         shared: None,

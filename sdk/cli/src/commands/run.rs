@@ -9,6 +9,7 @@ use serde_json::json;
 
 use super::{select, train};
 use crate::config::{PerplexitySection, RunConfig, ToxicitySection};
+use crate::model;
 use crate::session::{Report, Session};
 use crate::text::align_columns;
 
@@ -49,8 +50,10 @@ pub(super) async fn run(arguments: &Arguments, session: &Session) -> Result<Repo
     for text in &config.evaluation.perplexity {
         pipeline = pipeline.with_evaluator(Arc::new(measure_perplexity(text).map_err(in_file)?));
     }
-    let summary = pipeline.run(model, run).await?;
+    let model = model::directory(model, config.folder(), session).await.map_err(in_file)?;
+    let summary = pipeline.run(&model, run).await?;
     let json = json!({
+        "model": model,
         "run": run,
         "selection": summary.selection,
         "training": summary.training,

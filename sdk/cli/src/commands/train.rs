@@ -5,15 +5,15 @@ use detoxlm::training::{Decay, Method, TrainingConfig, TrainingJob, TrainingOutc
 use detoxlm::{PipelineConfig, Result};
 use serde_json::json;
 
+use crate::model::ModelArgument;
 use crate::session::{Report, Session};
 use crate::spool::Spooled;
 use crate::text::{table, thousands};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    /// The model directory to start from
-    #[arg(long, value_name = "DIR")]
-    model: PathBuf,
+    #[command(flatten)]
+    model: ModelArgument,
     /// What trains the model
     #[arg(long, value_name = "NAME", default_value = "candle")]
     framework: String,
@@ -146,7 +146,7 @@ pub(super) async fn run(arguments: &Arguments, session: &Session) -> Result<Repo
     let validation = spool(&arguments.validation)?;
     let MethodName::Full = arguments.method;
     let job = TrainingJob {
-        base: arguments.model.clone(),
+        base: arguments.model.directory(session).await?,
         corpus: paths(&corpus),
         validation: paths(&validation),
         method: Method::Full {},

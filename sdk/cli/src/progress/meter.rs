@@ -1,6 +1,9 @@
 use std::time::Duration;
 
-use crate::text::{duration, rate, thousands};
+use crate::text::{bytes, duration, rate, thousands};
+
+/// The unit whose numbers are too long to be written out.
+const BYTES: &str = "bytes";
 
 /// How far a stage has come, in words.
 #[derive(Debug)]
@@ -42,17 +45,21 @@ impl Meter {
     /// Counts, share, rates and time left, `elapsed` after this sitting began.
     pub(super) fn line(&self, elapsed: Duration) -> String {
         let mut parts = vec![match self.total {
+            Some(total) if self.unit == BYTES => format!("{}/{}", bytes(self.done), bytes(total)),
             Some(total) => {
                 format!("{}/{} {}", thousands(self.done), thousands(total), self.unit)
             }
-            None => format!("{} {}", thousands(self.done), self.unit),
+            None => self.amount(self.done),
         }];
         let pace = self.pace(elapsed);
         if let Some(total) = self.total.filter(|&total| total > 0) {
             parts.push(format!("{}%", 100 * self.done.min(total) / total));
         }
         if let Some(pace) = pace {
-            parts.push(format!("{}/s", rate(pace)));
+            parts.push(match self.unit {
+                BYTES => format!("{}/s", bytes(pace.round() as u64)),
+                _ => format!("{}/s", rate(pace)),
+            });
             let left = self.total.filter(|&total| total > self.done);
             let left = left.map(|total| (total - self.done) as f64 / pace);
             // A pace of next to nothing gives a time that no Duration holds.
@@ -67,12 +74,19 @@ impl Meter {
     /// What the stage came to.
     pub(super) fn summary(&self, elapsed: Duration) -> String {
         let here = self.done.saturating_sub(self.done_before);
-        let mut parts = vec![format!("{} {} in {}", thousands(here), self.unit, duration(elapsed))];
+        let mut parts = vec![format!("{} in {}", self.amount(here), duration(elapsed))];
         if self.done_before > 0 {
             parts.push(format!("{} from before", thousands(self.done_before)));
         }
         parts.extend(self.details(elapsed));
         parts.join(", ")
+    }
+
+    fn amount(&self, count: u64) -> String {
+        match self.unit {
+            BYTES => bytes(count),
+            unit => format!("{} {unit}", thousands(count)),
+        }
     }
 
     fn details(&self, elapsed: Duration) -> Vec<String> {
@@ -106,6 +120,17 @@ mod tests {
             meter.summary(Duration::from_secs(10)),
             "100 documents in 10 s, 500 from before, 500 tokens/s"
         );
+    }
+
+    #[test]
+    fn bytes_are_shown_in_larger_units() {
+        let mut meter = Meter::new(BYTES, Some(548_118_077), 0);
+        meter.advance(50_000_000);
+        assert_eq!(
+            meter.line(Duration::from_secs(10)),
+            "50.0 MB/548.1 MB, 9%, 5.0 MB/s, 1 min 40 s left"
+        );
+        assert_eq!(meter.summary(Duration::from_secs(10)), "50.0 MB in 10 s");
     }
 
     #[test]

@@ -49,8 +49,27 @@ pub(crate) fn rows(text: &str) -> Vec<Value> {
 
 /// Calls the program in `directory`, with `input` on standard input.
 pub(crate) fn detoxlm_with(directory: &Path, input: &str, arguments: &[&str]) -> Outcome {
+    call(directory, &[], input, arguments)
+}
+
+/// Calls the program in `directory`.
+pub(crate) fn detoxlm(directory: &Path, arguments: &[&str]) -> Outcome {
+    call(directory, &[], "", arguments)
+}
+
+/// Calls the program in `directory`, with these variables in its environment.
+pub(crate) fn detoxlm_in(
+    directory: &Path,
+    variables: &[(&str, &str)],
+    arguments: &[&str],
+) -> Outcome {
+    call(directory, variables, "", arguments)
+}
+
+fn call(directory: &Path, variables: &[(&str, &str)], input: &str, arguments: &[&str]) -> Outcome {
     let mut child = Command::new(env!("CARGO_BIN_EXE_detoxlm"))
         .current_dir(directory)
+        .envs(variables.iter().copied())
         .args(arguments)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -65,11 +84,6 @@ pub(crate) fn detoxlm_with(directory: &Path, input: &str, arguments: &[&str]) ->
         stdout: String::from_utf8(output.stdout).unwrap(),
         stderr: String::from_utf8(output.stderr).unwrap(),
     }
-}
-
-/// Calls the program in `directory`.
-pub(crate) fn detoxlm(directory: &Path, arguments: &[&str]) -> Outcome {
-    detoxlm_with(directory, "", arguments)
 }
 
 /// The path of a committed fixture.

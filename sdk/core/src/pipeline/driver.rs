@@ -15,8 +15,8 @@ use crate::selection::{Candidates, SelectionSummary, select};
 use crate::training::{Trainer, TrainingJob, TrainingOutcome};
 use crate::worker::blocking;
 use crate::{
-    Digest, Evaluation, Evaluator, Event, Filter, Framework, Info, LoadOptions, ModelLoader,
-    Observer, Result, Silent, Subject, ToxicityScorer,
+    Digest, Evaluation, Evaluator, Event, Filter, Framework, Info, LoadOptions, ModelDirectory,
+    ModelLoader, Observer, Result, Silent, Subject, ToxicityScorer,
 };
 
 const KEPT: &str = "kept.jsonl";
@@ -152,7 +152,7 @@ impl Pipeline {
             }
             let validation: Result<Vec<_>> = validation.iter().map(Digest::of_file).collect();
             let prompts = prompts.map(Digest::of_file).transpose()?;
-            Ok((Digest::of_directory(&model)?, validation?, prompts))
+            Ok((ModelDirectory::digest_at(&model)?, validation?, prompts))
         })
         .await?;
         let manifest = Manifest {

@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Stage {
+    /// The model's files are fetched.
+    Fetch,
     /// The model writes the documents that augmented prompts are cut from.
     Prompts,
     /// The model writes the corpus.
@@ -26,6 +28,7 @@ impl Stage {
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
+            Self::Fetch => "fetch",
             Self::Prompts => "prompts",
             Self::Generate => "generate",
             Self::Score => "score",

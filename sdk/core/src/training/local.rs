@@ -17,7 +17,7 @@ use crate::training::{
     TrainingConfig, TrainingJob, TrainingOutcome, ValidationMetrics,
 };
 use crate::worker::{Cancellation, Worker};
-use crate::{Digest, Error, ErrorKind, Event, Info, Observer, Result};
+use crate::{Digest, Error, ErrorKind, Event, Info, ModelDirectory, Observer, Result};
 use std::path::PathBuf;
 
 /// The most tokens of a sequence, where neither the configuration nor the model sets a lower limit.
@@ -109,7 +109,7 @@ fn train(
     let digests = |files: &[PathBuf]| files.iter().map(Digest::of_file).collect::<Result<_>>();
     let record = JobRecord {
         trainer: backend.info(),
-        base: Digest::of_directory(&job.base)?,
+        base: ModelDirectory::digest_at(&job.base)?,
         corpus: digests(&job.corpus)?,
         validation: digests(&job.validation)?,
         method: &job.method,
