@@ -3,8 +3,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use async_trait::async_trait;
+use tokio::sync::Semaphore;
 
 use crate::corpus::{Document, JsonlReader, read_texts};
 use crate::prompts::PromptStrategy;
@@ -266,32 +268,42 @@ async fn a_scorer_that_breaks_its_contract_is_named() {
     assert!(error.to_string().contains("3 answers to 16 questions"), "{error}");
 }
 
-/// Counts how many calls to model and scorer are under way at once.
-#[derive(Debug, Default)]
-struct Overlap {
-    under_way: AtomicUsize,
-    most: AtomicUsize,
+/// The generator's second call waits until the scorer has begun, and the scorer until the generator's
+/// second call has: one after the other, they would wait for ever.
+#[derive(Debug)]
+struct Meeting {
+    calls: AtomicUsize,
+    wrote_again: Semaphore,
+    scored: Semaphore,
 }
 
-impl Overlap {
-    async fn work(&self) {
-        let now = self.under_way.fetch_add(1, Ordering::SeqCst) + 1;
-        self.most.fetch_max(now, Ordering::SeqCst);
-        for _ in 0..50 {
-            tokio::task::yield_now().await;
+impl Meeting {
+    fn new() -> Self {
+        let [wrote_again, scored] = [0; 2].map(Semaphore::new);
+        Self { calls: AtomicUsize::new(0), wrote_again, scored }
+    }
+
+    async fn generate(&self) {
+        if self.calls.fetch_add(1, Ordering::SeqCst) > 0 {
+            self.wrote_again.add_permits(1);
+            drop(self.scored.acquire().await);
         }
-        self.under_way.fetch_sub(1, Ordering::SeqCst);
+    }
+
+    async fn score(&self) {
+        self.scored.add_permits(1);
+        drop(self.wrote_again.acquire().await);
     }
 }
 
 #[derive(Debug)]
-struct SlowLoader(Arc<Overlap>);
+struct MeetingLoader(Arc<Meeting>);
 
 #[derive(Debug)]
-struct SlowGenerator(Subject, Arc<Overlap>);
+struct MeetingGenerator(Subject, Arc<Meeting>);
 
 #[async_trait]
-impl crate::Generator for SlowGenerator {
+impl crate::Generator for MeetingGenerator {
     fn info(&self) -> &Info {
         self.0.generator.info()
     }
@@ -304,26 +316,26 @@ impl crate::Generator for SlowGenerator {
         &self,
         requests: &[GenerationRequest],
     ) -> Result<Vec<Vec<crate::Generation>>> {
-        self.1.work().await;
+        self.1.generate().await;
         self.0.generator.generate(requests).await
     }
 }
 
 #[async_trait]
-impl ModelLoader for SlowLoader {
+impl ModelLoader for MeetingLoader {
     async fn load(&self, directory: &Path, options: &LoadOptions) -> Result<Subject> {
         let subject = BigramLoader.load(directory, options).await?;
         let likelihood = subject.likelihood.clone();
-        let generator = Arc::new(SlowGenerator(subject, Arc::clone(&self.0)));
-        Ok(Subject { name: "slow".into(), generator, likelihood })
+        let generator = Arc::new(MeetingGenerator(subject, Arc::clone(&self.0)));
+        Ok(Subject { name: "meets".into(), generator, likelihood })
     }
 }
 
 #[derive(Debug)]
-struct SlowScorer(CapitalScorer, Arc<Overlap>);
+struct MeetingScorer(CapitalScorer, Arc<Meeting>);
 
 #[async_trait]
-impl ToxicityScorer for SlowScorer {
+impl ToxicityScorer for MeetingScorer {
     fn info(&self) -> &Info {
         self.0.info()
     }
@@ -333,7 +345,7 @@ impl ToxicityScorer for SlowScorer {
     }
 
     async fn score(&self, samples: &[Sample]) -> Result<Vec<Verdict>> {
-        self.1.work().await;
+        self.1.score().await;
         self.0.score(samples).await
     }
 }
@@ -341,11 +353,11 @@ impl ToxicityScorer for SlowScorer {
 #[tokio::test]
 async fn the_scorer_works_while_the_model_writes() {
     let place = Place::new();
-    let overlap = Arc::new(Overlap::default());
-    let slow = Framework { loader: Arc::new(SlowLoader(Arc::clone(&overlap))), ..framework() };
-    let scorer = SlowScorer(CapitalScorer::new(), Arc::clone(&overlap));
-    place.go(&Pipeline::new(config(), &slow, Arc::new(scorer))).await.unwrap();
-    assert_eq!(overlap.most.load(Ordering::SeqCst), 2);
+    let meeting = Arc::new(Meeting::new());
+    let meets = Framework { loader: Arc::new(MeetingLoader(Arc::clone(&meeting))), ..framework() };
+    let scorer = MeetingScorer(CapitalScorer::new(), meeting);
+    let pipeline = Pipeline::new(config(), &meets, Arc::new(scorer));
+    tokio::time::timeout(Duration::from_secs(60), place.go(&pipeline)).await.unwrap().unwrap();
 }
 
 #[tokio::test]
