@@ -1,5 +1,6 @@
 //! A subject in, measurements out, each with what it is made of.
 
+mod agreement;
 mod bootstrap;
 mod data;
 mod diversity;
@@ -10,6 +11,7 @@ mod table;
 mod toxicity;
 mod work;
 
+pub use agreement::{pearson, roc_auc};
 pub use bootstrap::{Bootstrap, Ratio};
 pub use data::{EvaluationPrompt, PromptSet, TextSet};
 pub use diversity::distinct_ngrams;
