@@ -13,6 +13,8 @@
 //! }
 //! ```
 //!
+//! [`OnnxScorer::open_memory`] takes the same files from memory: a program can carry its classifier.
+//!
 //! # Engines
 //! Two engines run graphs: tract, pure Rust and compiled in by the feature `tract` (the default), and
 //! ONNX Runtime, several times as fast, by the feature `onnxruntime`. The latter is loaded at run time
@@ -25,17 +27,19 @@
 mod batches;
 mod calls;
 mod classifier;
-mod directory;
 mod engine;
+mod files;
 mod head;
 mod options;
 mod scorer;
+mod source;
 mod windows;
 
 use std::sync::Arc;
 
 use detoxlm_core::Registry;
 
+pub use files::MemoryFiles;
 pub use options::{Activation, Combine, OnnxOptions, Windows};
 pub use scorer::OnnxScorer;
 
