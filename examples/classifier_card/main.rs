@@ -1,7 +1,7 @@
 //! The figures of a classifier's model card, as Markdown: how far it agrees with Perspective and with
 //! people, what it does not see, whom it wrongs, and how fast it is.
 //!
-//! `cargo run --release --example classifier_card -- DATA_DIRECTORY [--scorer SCHEME:REST]`
+//! `cargo run --release -p detoxlm-examples --example classifier_card -- DATA_DIRECTORY [--scorer SCHEME:REST]`
 //!
 //! The directory is laid out as `data.rs` reads it. The scorer is the embedded one unless another is
 //! named, such as `onnx:models/toxic-bert`.
