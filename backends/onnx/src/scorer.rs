@@ -52,6 +52,28 @@ impl OnnxScorer {
         Self::with_its_options(&ClassifierSource::open(Files::in_memory(files)?)?)
     }
 
+    /// The classifier that this crate carries, with the options that belong to it: seven attributes
+    /// on the scale of Perspective's scores of 2020, for English.
+    ///
+    /// Its model card, `embedded/README.md`, says what it was trained on, how far it agrees with
+    /// Perspective and with people, and what it does not see.
+    ///
+    /// # Errors
+    /// When this build has no engine, or the engine that the environment names cannot be loaded.
+    #[cfg(feature = "embedded")]
+    pub fn embedded() -> Result<Self> {
+        Self::with_its_options(&crate::embedded::source()?)
+    }
+
+    /// The same with these options in place of its own; `scorer.json` is not read.
+    ///
+    /// # Errors
+    /// As [`OnnxScorer::embedded`], and when an option has an impossible value.
+    #[cfg(feature = "embedded")]
+    pub fn embedded_with(options: &OnnxOptions) -> Result<Self> {
+        Self::from_source(&crate::embedded::source()?, options)
+    }
+
     fn with_its_options(source: &ClassifierSource) -> Result<Self> {
         let options = match source.files.read(OPTIONS)? {
             Some(text) => OnnxOptions::parse(&text, &source.files.path(OPTIONS))?,
