@@ -1,7 +1,7 @@
 """Trains the embedded classifier.
 
     python train.py DATA OUTPUT              what is shipped: all of the training texts
-    python train.py DATA OUTPUT --validate   the same with a tenth held out, and its figures
+    python train.py DATA OUTPUT --validate   the same with a seventh of the 2020 texts held out, and its figures
 """
 
 import argparse
