@@ -5,9 +5,10 @@ use detoxlm_core::{
 };
 use rayon::prelude::*;
 
-use crate::directory::ClassifierDirectory;
 use crate::engine::{Engine, Graph, Logits};
+use crate::files::MODEL;
 use crate::head::Head;
+use crate::source::ClassifierSource;
 use crate::windows::{Window, Windower};
 use crate::{COMPONENT, Combine, OnnxOptions, batches};
 
@@ -29,26 +30,26 @@ enum Read {
 
 impl Classifier {
     pub(crate) fn open(
-        directory: &ClassifierDirectory,
+        source: &ClassifierSource,
         engine: &Engine,
         options: &OnnxOptions,
     ) -> Result<Self> {
-        let head = Head::new(directory, options)?;
-        let windower = Windower::open(directory, options)?;
-        let graph = engine.load(&directory.model(), options.thread_count())?;
+        let head = Head::new(source, options)?;
+        let windower = Windower::open(source, options)?;
+        let graph = engine.load(&source.files.model(), options.thread_count())?;
         let combine = options.windows.combine;
         let batch_tokens = options.batch_tokens;
         let mut classifier = Self { windower, graph, head, combine, batch_tokens };
-        classifier.try_out(directory)?;
+        classifier.try_out(source)?;
         Ok(classifier)
     }
 
     /// Runs the graph before anybody waits for it: tokenizer, graph and labels may be of different
     /// models, and each alone looks well.
-    fn try_out(&mut self, directory: &ClassifierDirectory) -> Result<()> {
+    fn try_out(&mut self, source: &ClassifierSource) -> Result<()> {
         let refuse = |message: String| {
             Error::new(ErrorKind::Incompatible, COMPONENT, "try out the classifier", message)
-                .with_path(directory.model())
+                .with_path(source.files.path(MODEL))
         };
         let pad_id = self.windower.pad_id();
         let highest = self.windower.highest_id();
@@ -82,13 +83,9 @@ impl Classifier {
     }
 
     /// What its verdicts depend on, up to rounding.
-    pub(crate) fn digest(
-        &self,
-        directory: &ClassifierDirectory,
-        engine: &Engine,
-    ) -> Result<Digest> {
+    pub(crate) fn digest(&self, source: &ClassifierSource, engine: &Engine) -> Result<Digest> {
         let mut builder = DigestBuilder::new();
-        directory.add_files_to(&mut builder)?;
+        source.files.add_to(&mut builder)?;
         builder
             .update(engine.name())
             .update(self.head.description())

@@ -2,7 +2,8 @@
 
 use detoxlm_core::{Attribute, Error, ErrorKind, Result};
 
-use crate::directory::ClassifierDirectory;
+use crate::files::CONFIG;
+use crate::source::ClassifierSource;
 use crate::{Activation, COMPONENT, OnnxOptions};
 
 /// The names that published toxicity classifiers give their labels, in lower case: Detoxify's and
@@ -46,8 +47,8 @@ enum Resolved {
 }
 
 impl Head {
-    pub(crate) fn new(directory: &ClassifierDirectory, options: &OnnxOptions) -> Result<Self> {
-        let labels = directory.labels()?;
+    pub(crate) fn new(source: &ClassifierSource, options: &OnnxOptions) -> Result<Self> {
+        let labels = source.labels()?;
         let columns = if options.labels.is_empty() {
             known_columns(&labels)
         } else {
@@ -61,7 +62,7 @@ impl Head {
                 "map labels to attributes",
                 format!("no label has a known name; {}", found()),
             )
-            .with_path(directory.config())
+            .with_path(source.files.path(CONFIG))
             .with_key("id2label")
             .with_remedy(
                 "say which label is which attribute, for example in scorer.json: \
@@ -77,12 +78,12 @@ impl Head {
                     "map labels to attributes",
                     format!("`{}` and `{}` are both {attribute}", labels[*other], labels[*column]),
                 )
-                .with_path(directory.config())
+                .with_path(source.files.path(CONFIG))
                 .with_key("labels")
                 .with_remedy("name the labels to score in scorer.json or OnnxOptions"));
             }
         }
-        let activation = resolve(options.activation, directory, labels.len(), columns.len())?;
+        let activation = resolve(options.activation, source, labels.len(), columns.len())?;
         Ok(Self { labels, columns, activation })
     }
 
@@ -162,11 +163,11 @@ fn chosen_columns(labels: &[String], options: &OnnxOptions) -> Result<Vec<(usize
 
 fn resolve(
     activation: Activation,
-    directory: &ClassifierDirectory,
+    source: &ClassifierSource,
     labels: usize,
     attributes: usize,
 ) -> Result<Resolved> {
-    Ok(match (activation, directory.problem_type()) {
+    Ok(match (activation, source.problem_type()) {
         (Activation::Sigmoid, _) => Resolved::Sigmoid,
         (Activation::Softmax, _) => Resolved::Softmax,
         (Activation::None, _) => Resolved::Identity,
@@ -183,7 +184,7 @@ fn resolve(
                 "choose the activation",
                 format!("`{other}` does not say how outputs become probabilities"),
             )
-            .with_path(directory.config())
+            .with_path(source.files.path(CONFIG))
             .with_key("problem_type")
             .with_remedy("set `activation` in scorer.json to sigmoid, softmax or none"));
         }
@@ -199,7 +200,7 @@ mod tests {
         for (name, text) in [("model.onnx", ""), ("tokenizer.json", ""), ("config.json", config)] {
             std::fs::write(directory.path().join(name), text).unwrap();
         }
-        Head::new(&ClassifierDirectory::open(directory.path())?, options)
+        Head::new(&ClassifierSource::open_directory(directory.path())?, options)
     }
 
     fn labelled(labels: &[&str], problem: &str) -> String {

@@ -13,6 +13,12 @@
 //! }
 //! ```
 //!
+//! [`OnnxScorer::open_memory`] takes the same files from memory: a program can carry its classifier.
+//!
+//! # The embedded classifier
+//! [`OnnxScorer::embedded`] is a small classifier that the feature `embedded` (a default) compiles in:
+//! seven attributes, nothing to download. Its model card is `embedded/README.md`.
+//!
 //! # Engines
 //! Two engines run graphs: tract, pure Rust and compiled in by the feature `tract` (the default), and
 //! ONNX Runtime, several times as fast, by the feature `onnxruntime`. The latter is loaded at run time
@@ -25,17 +31,21 @@
 mod batches;
 mod calls;
 mod classifier;
-mod directory;
+#[cfg(feature = "embedded")]
+mod embedded;
 mod engine;
+mod files;
 mod head;
 mod options;
 mod scorer;
+mod source;
 mod windows;
 
 use std::sync::Arc;
 
 use detoxlm_core::Registry;
 
+pub use files::MemoryFiles;
 pub use options::{Activation, Combine, OnnxOptions, Windows};
 pub use scorer::OnnxScorer;
 
@@ -44,7 +54,10 @@ const COMPONENT: &str = "onnx";
 /// The environment variable with the path of ONNX Runtime's library.
 pub const LIBRARY_VARIABLE: &str = "DETOXLM_ONNXRUNTIME";
 
-/// Adds the scheme `onnx`: `onnx:DIR` opens a classifier's directory.
+/// Adds the scheme `onnx`: `onnx:DIR` opens a classifier's directory; and with the feature `embedded`
+/// the scheme `embedded`, the classifier that this crate carries.
 pub fn register(registry: &mut Registry) {
     registry.add_scorer("onnx:DIR", |directory| Ok(Arc::new(OnnxScorer::open(directory)?)));
+    #[cfg(feature = "embedded")]
+    registry.add_scorer("embedded", |_| Ok(Arc::new(OnnxScorer::embedded()?)));
 }

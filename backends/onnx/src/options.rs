@@ -121,12 +121,16 @@ impl OnnxOptions {
     /// When the file cannot be read, is not JSON, or has an unknown key; file, line and key are named.
     pub fn read(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
-        let text = match std::fs::read_to_string(path) {
-            Ok(text) => text,
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Self::default()),
-            Err(e) => return Err(Error::io(COMPONENT, OPERATION, path, e)),
-        };
-        serde_json::from_str(&text).map_err(|e| {
+        match std::fs::read(path) {
+            Ok(text) => Self::parse(&text, path),
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(Self::default()),
+            Err(e) => Err(Error::io(COMPONENT, OPERATION, path, e)),
+        }
+    }
+
+    /// The options in a text; `path` names it in errors.
+    pub(crate) fn parse(text: &[u8], path: &Path) -> Result<Self> {
+        serde_json::from_slice(text).map_err(|e| {
             let message = e.to_string();
             // serde_json has no structured form of this.
             let unknown =

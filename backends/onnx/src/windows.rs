@@ -3,7 +3,8 @@
 use detoxlm_core::{Error, ErrorKind, Result};
 use tokenizers::{PostProcessor, Tokenizer, TruncationDirection};
 
-use crate::directory::ClassifierDirectory;
+use crate::files::{CONFIG, TOKENIZER};
+use crate::source::ClassifierSource;
 use crate::{COMPONENT, OnnxOptions};
 
 const OPERATION: &str = "prepare the tokenizer";
@@ -29,29 +30,30 @@ pub(crate) struct Windower {
 }
 
 impl Windower {
-    pub(crate) fn open(directory: &ClassifierDirectory, options: &OnnxOptions) -> Result<Self> {
-        let path = directory.tokenizer();
-        let mut tokenizer = Tokenizer::from_file(&path).map_err(|e| {
+    pub(crate) fn open(source: &ClassifierSource, options: &OnnxOptions) -> Result<Self> {
+        let path = source.files.path(TOKENIZER);
+        let bytes = source.files.require(TOKENIZER)?;
+        let mut tokenizer = Tokenizer::from_bytes(bytes).map_err(|e| {
             Error::new(ErrorKind::InvalidInput, COMPONENT, OPERATION, "not a tokenizer.json")
                 .with_path(&path)
                 .with_source(e)
         })?;
         let max_tokens = options
             .max_tokens
-            .or_else(|| directory.positions())
+            .or_else(|| source.positions())
             .or_else(|| tokenizer.get_truncation().map(|truncation| truncation.max_length))
             .unwrap_or(DEFAULT_MAX_TOKENS);
-        if let Some(positions) = directory.positions().filter(|&positions| positions < max_tokens) {
+        if let Some(positions) = source.positions().filter(|&positions| positions < max_tokens) {
             return Err(Error::new(
                 ErrorKind::InvalidConfig,
                 COMPONENT,
                 OPERATION,
                 format!("{max_tokens} tokens, where the model has positions for {positions}"),
             )
-            .with_path(directory.config())
+            .with_path(source.files.path(CONFIG))
             .with_key("max_tokens"));
         }
-        let pad_id = directory
+        let pad_id = source
             .pad_id()
             .or_else(|| tokenizer.get_padding().map(|padding| padding.pad_id))
             .unwrap_or(0);

@@ -13,12 +13,13 @@ mod tract;
 use std::any::Any;
 use std::fmt::Debug;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use detoxlm_core::{Error, ErrorKind, Result};
 use signature::{Input, Role};
 
 use crate::batches::Grouping;
+use crate::files::ModelFile;
 use crate::windows::Window;
 use crate::{COMPONENT, LIBRARY_VARIABLE};
 
@@ -70,7 +71,7 @@ impl Engine {
     /// Loads a graph; `threads` is how many one run may use, if the engine has threads of its own.
     pub(crate) fn load(
         &self,
-        model: &Path,
+        model: &ModelFile,
         #[cfg_attr(
             not(feature = "onnxruntime"),
             expect(unused_variables, reason = "tract computes on the caller's thread")
@@ -78,7 +79,7 @@ impl Engine {
         threads: usize,
     ) -> Result<Graph> {
         let refuse = |kind, message: String| {
-            Error::new(kind, COMPONENT, "load the graph", message).with_path(model)
+            Error::new(kind, COMPONENT, "load the graph", message).with_path(&model.path)
         };
         let loaded = guard(|| match self {
             #[cfg(feature = "tract")]
@@ -251,9 +252,10 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let text = directory.path().join("libonnxruntime.so");
         std::fs::write(&text, "not a library").unwrap();
+        let model = ModelFile { path: "model.onnx".into(), bytes: None };
         for library in [directory.path().join("missing.so"), text] {
             let engine = Engine::OnnxRuntime(library.clone());
-            let error = engine.load(Path::new("model.onnx"), 1).unwrap_err();
+            let error = engine.load(&model, 1).unwrap_err();
             assert_eq!(error.path(), Some(library.as_path()));
             assert_eq!(error.key(), Some(LIBRARY_VARIABLE));
         }

@@ -13,6 +13,7 @@ use ort::value::{Outlet, Tensor, TensorElementType, ValueType};
 
 use super::signature::{self, Element, Input, Integer, Port};
 use super::{Graph, Logits, Runner};
+use crate::files::ModelFile;
 use crate::{COMPONENT, LIBRARY_VARIABLE};
 
 /// The library of this process. `ort` keeps the first one that it loads and would not say that it
@@ -28,9 +29,10 @@ struct OnnxRuntimeRunner {
 }
 
 /// Loads the library, once, and a graph.
-pub(super) fn load(library: &Path, model: &Path, threads: usize) -> Result<Graph> {
+pub(super) fn load(library: &Path, file: &ModelFile, threads: usize) -> Result<Graph> {
+    let model = file.path.as_path();
     let environment = environment(library)?;
-    let session = open(&environment, model, threads).map_err(|e| {
+    let session = open(&environment, file, threads).map_err(|e| {
         let (kind, remedy) = match e.code() {
             ErrorCode::NotImplemented => {
                 (ErrorKind::Unsupported, "use a newer ONNX Runtime, or export for an older opset")
@@ -89,13 +91,16 @@ fn environment(library: &Path) -> Result<Environment> {
     Ok(environment)
 }
 
-fn open(environment: &Environment, model: &Path, threads: usize) -> ort::Result<Session> {
-    Session::builder(environment)?
+fn open(environment: &Environment, file: &ModelFile, threads: usize) -> ort::Result<Session> {
+    let mut builder = Session::builder(environment)?
         .with_intra_threads(threads)?
         .with_optimization_level(GraphOptimizationLevel::All)?
         // Errors come back as values; a library does not print them as well.
-        .with_log_level(LogLevel::Fatal)?
-        .commit_from_file(model)
+        .with_log_level(LogLevel::Fatal)?;
+    match file.bytes {
+        Some(bytes) => builder.commit_from_memory(bytes),
+        None => builder.commit_from_file(&file.path),
+    }
 }
 
 fn port(outlet: &Outlet) -> Port {

@@ -18,6 +18,7 @@ use tract_onnx::tract_hir::internal::DimLike;
 use super::signature::{self, Element, Input, Integer, Port};
 use super::{Graph, Logits, Runner};
 use crate::batches::Grouping;
+use crate::files::ModelFile;
 use crate::{COMPONENT, LIBRARY_VARIABLE};
 
 const OPERATION: &str = "load the graph";
@@ -29,7 +30,8 @@ struct TractRunner {
 }
 
 /// Reads, types and optimises a graph.
-pub(super) fn load(model: &Path) -> Result<Graph> {
+pub(super) fn load(file: &ModelFile) -> Result<Graph> {
+    let model = file.path.as_path();
     let malformed = |message: String| {
         Error::new(ErrorKind::InvalidInput, COMPONENT, OPERATION, message)
             .with_path(model)
@@ -46,9 +48,11 @@ pub(super) fn load(model: &Path) -> Result<Graph> {
     // Shapes that exporters note down contradict each other's names for the same axis; tract finds
     // them itself.
     let framework = tract_onnx::onnx().with_ignore_output_shapes(true).with_ignore_value_info(true);
-    let proto = framework
-        .proto_model_for_path(model)
-        .map_err(|e| malformed(format!("not an ONNX model: {}", chain(&e))))?;
+    let read = match file.bytes {
+        Some(mut bytes) => framework.proto_model_for_read(&mut bytes),
+        None => framework.proto_model_for_path(model),
+    };
+    let proto = read.map_err(|e| malformed(format!("not an ONNX model: {}", chain(&e))))?;
     if proto.graph.is_none() {
         return Err(malformed("not an ONNX model: it holds no graph".into()));
     }

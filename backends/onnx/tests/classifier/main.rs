@@ -5,4 +5,5 @@ mod common;
 mod concurrency;
 mod errors;
 mod graphs;
+mod memory;
 mod scores;

@@ -1,5 +1,6 @@
 //! A subject in, measurements out, each with what it is made of.
 
+mod agreement;
 mod bootstrap;
 mod cell;
 mod data;
@@ -15,6 +16,7 @@ mod test_values;
 mod toxicity;
 mod work;
 
+pub use agreement::{pearson, roc_auc};
 pub use bootstrap::{Bootstrap, Ratio};
 pub use data::{EvaluationPrompt, PromptSet, TextSet};
 pub use diversity::distinct_ngrams;

@@ -1,19 +1,20 @@
-//! A sequence classifier's directory in Hugging Face's layout.
+//! A sequence classifier's files in Hugging Face's layout, and what its config.json says.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use detoxlm_core::{DigestBuilder, Error, ErrorKind, Result};
+use detoxlm_core::{Error, ErrorKind, Result};
 use serde::Deserialize;
 
 use crate::COMPONENT;
+use crate::files::{CONFIG, Files};
 
-const OPERATION: &str = "open the classifier";
+pub(crate) const OPERATION: &str = "open the classifier";
 
-/// `model.onnx`, `tokenizer.json` and `config.json`, all of which are there.
+/// A classifier that is not loaded yet.
 #[derive(Debug)]
-pub(crate) struct ClassifierDirectory {
-    path: PathBuf,
+pub(crate) struct ClassifierSource {
+    pub(crate) files: Files,
     config: Config,
 }
 
@@ -23,6 +24,7 @@ pub(crate) struct ClassifierDirectory {
 struct Config {
     #[serde(rename = "_name_or_path")]
     name_or_path: Option<String>,
+    version: Option<String>,
     model_type: Option<String>,
     id2label: Option<BTreeMap<String, String>>,
     num_labels: Option<usize>,
@@ -44,61 +46,31 @@ const OFFSET_POSITIONS: &[&str] = &[
     "xmod",
 ];
 
-impl ClassifierDirectory {
-    pub(crate) fn open(path: &Path) -> Result<Self> {
-        let missing = |what: &'static str, path: &Path| {
-            Error::new(ErrorKind::NotFound, COMPONENT, OPERATION, what)
-                .with_path(path)
-                .with_remedy("name a directory with model.onnx, tokenizer.json and config.json")
-        };
-        if !path.is_dir() {
-            return Err(missing("no such directory", path));
-        }
-        for name in ["model.onnx", "tokenizer.json", "config.json"] {
-            let file = path.join(name);
-            if !file.is_file() {
-                return Err(missing("no such file", &file));
-            }
-        }
-        let config_path = path.join("config.json");
-        let text = std::fs::read_to_string(&config_path)
-            .map_err(|e| Error::io(COMPONENT, OPERATION, &config_path, e))?;
-        let config = serde_json::from_str(&text).map_err(|e| {
+impl ClassifierSource {
+    /// Reads the configuration.
+    pub(crate) fn open(files: Files) -> Result<Self> {
+        let text = files.require(CONFIG)?;
+        let config = serde_json::from_slice(&text).map_err(|e| {
             Error::new(ErrorKind::InvalidInput, COMPONENT, OPERATION, e.to_string())
-                .with_path(&config_path)
+                .with_path(files.path(CONFIG))
                 .with_line(e.line() as u64)
                 .with_source(e)
         })?;
-        Ok(Self { path: path.to_path_buf(), config })
+        Ok(Self { files, config })
     }
 
-    pub(crate) fn model(&self) -> PathBuf {
-        self.path.join("model.onnx")
+    /// The same for the files of a directory.
+    pub(crate) fn open_directory(path: &Path) -> Result<Self> {
+        Self::open(Files::in_directory(path)?)
     }
 
-    pub(crate) fn tokenizer(&self) -> PathBuf {
-        self.path.join("tokenizer.json")
-    }
-
-    pub(crate) fn config(&self) -> PathBuf {
-        self.path.join("config.json")
-    }
-
-    pub(crate) fn options(&self) -> PathBuf {
-        self.path.join("scorer.json")
-    }
-
-    /// The directory's own name, also where the path ends in `.` or `..`.
-    pub(crate) fn name(&self) -> String {
-        let resolved = self.path.canonicalize().unwrap_or_else(|_| self.path.clone());
-        resolved.file_name().unwrap_or_default().to_string_lossy().into_owned()
-    }
-
+    /// A version that config.json states, else the name that the model was saved under.
     pub(crate) fn version(&self) -> &str {
-        match self.config.name_or_path.as_deref() {
-            None | Some("") => "unknown",
-            Some(name) => name,
-        }
+        [&self.config.version, &self.config.name_or_path]
+            .into_iter()
+            .filter_map(|text| text.as_deref())
+            .find(|text| !text.is_empty())
+            .unwrap_or("unknown")
     }
 
     pub(crate) fn problem_type(&self) -> Option<&str> {
@@ -138,31 +110,12 @@ impl ClassifierDirectory {
                         OPERATION,
                         format!("{} labels, but none for output {id}", id2label.len()),
                     )
-                    .with_path(self.config())
+                    .with_path(self.files.path(CONFIG))
                     .with_key("id2label")
                     .with_remedy("number the labels from 0 without gaps")
                 })
             })
             .collect()
-    }
-
-    /// Adds the tokenizer and the model with its external weights (`model.onnx_data` and the like).
-    pub(crate) fn add_files_to(&self, digest: &mut DigestBuilder) -> Result<()> {
-        digest.update_file(&self.tokenizer())?;
-        let failed = |e| Error::io(COMPONENT, OPERATION, &self.path, e);
-        let mut files = Vec::new();
-        for entry in std::fs::read_dir(&self.path).map_err(failed)? {
-            let path = entry.map_err(failed)?.path();
-            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            if name.starts_with("model.onnx") && path.is_file() {
-                files.push((name, path));
-            }
-        }
-        files.sort();
-        for (name, path) in files {
-            digest.update(name).update_file(&path)?;
-        }
-        Ok(())
     }
 }
 
@@ -170,13 +123,13 @@ impl ClassifierDirectory {
 mod tests {
     use super::*;
 
-    fn with_config(config: &str) -> Result<ClassifierDirectory> {
+    fn with_config(config: &str) -> Result<ClassifierSource> {
         let directory = tempfile::tempdir().unwrap();
         for (name, text) in [("model.onnx", ""), ("tokenizer.json", "{}"), ("config.json", config)]
         {
             std::fs::write(directory.path().join(name), text).unwrap();
         }
-        ClassifierDirectory::open(directory.path())
+        ClassifierSource::open_directory(directory.path())
     }
 
     #[test]
