@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use detoxlm_core::files::create_directory_atomically;
+use detoxlm_core::files::create_new_directory;
 use detoxlm_core::{ErrorKind, ModelDirectory, Result};
 
 use crate::architecture::Parameter;
@@ -17,13 +17,6 @@ use crate::{families, model_files};
 /// When `directory` holds no model of this backend, a weight is beyond what `f16` can hold (65,504), or
 /// `out` exists or cannot be written.
 pub fn to_half_precision(directory: impl AsRef<Path>, out: impl AsRef<Path>) -> Result<()> {
-    const OPERATION: &str = "store a model in half precision";
-    let out = out.as_ref();
-    if out.exists() {
-        return Err(error(ErrorKind::InvalidConfig, OPERATION, "it exists already")
-            .with_path(out)
-            .with_remedy("name a directory that does not exist yet"));
-    }
     let directory = ModelDirectory::open(directory)?;
     let architecture = families::describe(&directory)?;
     let checkpoint = Checkpoint::open(&directory, &architecture)?;
@@ -32,10 +25,10 @@ pub fn to_half_precision(directory: impl AsRef<Path>, out: impl AsRef<Path>) -> 
         .collect::<Result<_>>()?;
     let limit = half::f16::MAX.to_f32();
     for (name, values) in checkpoint.names().iter().zip(&values) {
-        if let Some(value) = values.iter().find(|value| !(value.abs() <= limit)) {
+        if let Some(value) = values.iter().find(|value| value.is_nan() || value.abs() > limit) {
             return Err(error(
                 ErrorKind::Unsupported,
-                OPERATION,
+                "store a model in half precision",
                 format!("{value} does not fit half precision"),
             )
             .with_path(directory.path())
@@ -49,7 +42,7 @@ pub fn to_half_precision(directory: impl AsRef<Path>, out: impl AsRef<Path>) -> 
         .zip(&values)
         .map(|((name, spec), values)| (name.clone(), Entry::Half { shape: &spec.shape, values }))
         .collect();
-    create_directory_atomically(out, |partial| {
+    create_new_directory(out, |partial| {
         model_files::copy(&directory, "float16", partial)?;
         safetensors_file::write(&partial.join("model.safetensors"), entries)
     })

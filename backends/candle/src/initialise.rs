@@ -2,16 +2,14 @@
 
 use std::path::Path;
 
-use detoxlm_core::files::create_directory_atomically;
+use detoxlm_core::files::create_new_directory;
 use detoxlm_core::training::normal_values;
-use detoxlm_core::{ErrorKind, ModelDirectory, Result};
+use detoxlm_core::{ModelDirectory, Result};
 use rayon::prelude::*;
 
 use crate::architecture::{Architecture, Parameter, Role};
-use crate::error::error;
-use crate::families;
-use crate::model_files;
 use crate::safetensors_file::{self, Entry};
+use crate::{families, model_files};
 
 /// Standard deviation of matrices.
 const SPREAD: f64 = 0.02;
@@ -28,12 +26,6 @@ const SPREAD: f64 = 0.02;
 /// When `description` has no `config.json` of a family that this backend knows, or `out` exists or
 /// cannot be written.
 pub fn initialise(description: impl AsRef<Path>, seed: u64, out: impl AsRef<Path>) -> Result<()> {
-    let out = out.as_ref();
-    if out.exists() {
-        return Err(error(ErrorKind::InvalidConfig, "initialise a model", "it exists already")
-            .with_path(out)
-            .with_remedy("name a directory that does not exist yet"));
-    }
     let description = ModelDirectory::open_untrained(description)?;
     let architecture = families::describe(&description)?;
     let values = initial_values(&architecture, seed);
@@ -44,7 +36,7 @@ pub fn initialise(description: impl AsRef<Path>, seed: u64, out: impl AsRef<Path
         .zip(&values)
         .map(|((name, spec), values)| (name, Entry::Tensor { shape: &spec.shape, values }))
         .collect();
-    create_directory_atomically(out, |directory| {
+    create_new_directory(out, |directory| {
         model_files::copy(&description, "float32", directory)?;
         safetensors_file::write(&directory.join("model.safetensors"), entries)
     })

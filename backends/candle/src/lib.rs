@@ -16,6 +16,7 @@
 //! - [`CandleTrainBackend`] fine-tunes all parameters.
 //! - [`register`] makes both known as the framework `candle`.
 //! - [`initialise`] makes a model to be trained from nothing, [`to_half_precision`] one to be shipped.
+//! - `write_embedded_model` unpacks the small language model that comes with the feature `embedded`.
 //! - [`convert_llama2c`] brings models of llama2.c into Hugging Face's layout.
 //!
 //! ```
@@ -46,6 +47,8 @@
 mod architecture;
 mod causal_lm;
 mod checkpoint;
+#[cfg(feature = "embedded")]
+mod embedded;
 mod error;
 mod families;
 mod half_precision;
@@ -61,6 +64,8 @@ mod training;
 mod weights;
 
 pub use causal_lm::CandleLm;
+#[cfg(feature = "embedded")]
+pub use embedded::write_embedded_model;
 pub use half_precision::to_half_precision;
 pub use initialise::initialise;
 pub use llama2c::convert_llama2c;

@@ -6,11 +6,10 @@ mod tokenizer;
 
 use std::path::Path;
 
-use detoxlm_core::files::{create_directory_atomically, write_atomically};
-use detoxlm_core::{ErrorKind, Result};
+use detoxlm_core::Result;
+use detoxlm_core::files::{create_new_directory, write_atomically};
 use serde_json::{Value, json};
 
-use crate::error::error;
 use crate::safetensors_file::{self, Entry};
 use checkpoint::Llama2c;
 
@@ -31,14 +30,9 @@ const OPERATION: &str = "convert a llama2.c model";
 /// When a file cannot be read, is not of this format, or the two do not belong together; when `out`
 /// exists or cannot be written.
 pub fn convert_llama2c(bin: &Path, tokenizer_bin: &Path, out: &Path) -> Result<()> {
-    if out.exists() {
-        return Err(error(ErrorKind::InvalidConfig, OPERATION, "it exists already")
-            .with_path(out)
-            .with_remedy("name a directory that does not exist yet"));
-    }
     let model = Llama2c::open(bin)?;
     let tokenizer = tokenizer::convert(tokenizer_bin, model.header.vocabulary)?;
-    create_directory_atomically(out, |directory| {
+    create_new_directory(out, |directory| {
         for (name, content) in [
             ("config.json", config(&model)),
             ("generation_config.json", generation_config()),
