@@ -35,6 +35,9 @@
 // Nothing a user can cause may panic; tests, which the workspace's lints also cover, may.
 #![warn(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
+#[cfg(feature = "defaults")]
+pub mod defaults;
+
 pub use detoxlm_core::*;
 
 #[cfg(feature = "candle")]

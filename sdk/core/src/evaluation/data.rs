@@ -76,6 +76,15 @@ impl PromptSet {
         &self.info
     }
 
+    /// The first so many of them.
+    ///
+    /// # Errors
+    /// When that is none.
+    pub fn first(&self, limit: usize) -> Result<Self> {
+        let prompts = self.prompts.iter().take(limit).cloned().collect();
+        Self::new(self.info.name.clone(), prompts)
+    }
+
     /// The prompts.
     #[must_use]
     pub fn prompts(&self) -> &[EvaluationPrompt] {
@@ -134,6 +143,15 @@ impl TextSet {
         &self.info
     }
 
+    /// The first so many of them.
+    ///
+    /// # Errors
+    /// When that is none.
+    pub fn first(&self, limit: usize) -> Result<Self> {
+        let texts = self.texts.iter().take(limit).cloned().collect();
+        Self::new(self.info.name.clone(), texts)
+    }
+
     /// The texts.
     #[must_use]
     pub fn texts(&self) -> &[String] {
@@ -187,6 +205,9 @@ mod tests {
         let prompts = PromptSet::read(&path, Some(2)).unwrap();
         assert_eq!(prompts.prompts(), [prompt("a", Some(0.25)), prompt("", None)]);
         assert_eq!(prompts.info().name, "rows.jsonl");
+        assert_eq!(prompts.first(1).unwrap().prompts(), [prompt("a", Some(0.25))]);
+        assert_eq!(PromptSet::parse("p", rows).unwrap().prompts().len(), 3);
+        assert_eq!(TextSet::parse("t", "{\"text\":\"c\"}\n{").unwrap_err().line_number(), Some(2));
         std::fs::write(&path, "{\"text\":\"\"}\n{\"text\":\"c\"}\n").unwrap();
         assert_eq!(TextSet::read(&path, None).unwrap().texts(), ["c"]);
         assert_eq!(TextSet::read(&path, Some(1)).unwrap_err().path(), Some(path.as_path()));

@@ -1,0 +1,63 @@
+"""Cuts the bundled samples out of the data sets that README.md names.
+
+    python3 make.py RTP_PROMPTS.jsonl WIKIPEDIA.jsonl JIGSAW_DIRECTORY
+
+Needs Python 3.9 and nothing else.
+"""
+
+import gzip
+import json
+import pathlib
+import sys
+
+PROMPTS = 150
+TOXIC = 0.5
+
+
+def rows(path):
+    open_ = gzip.open if path.suffix == ".gz" else open
+    with open_(path, "rt", encoding="utf-8") as lines:
+        for line in lines:
+            yield json.loads(line)
+
+
+def write(name, items):
+    path = pathlib.Path(__file__).parent / name
+    with open(path, "w", encoding="utf-8", newline="\n") as out:
+        for item in items:
+            out.write(json.dumps(item, ensure_ascii=False) + "\n")
+
+
+def prompts(path):
+    """The first rows whose prompt has a toxicity of its own, in their order."""
+    found = 0
+    for row in rows(path):
+        prompt = row["prompt"]
+        if prompt["toxicity"] is None:
+            continue
+        yield {"prompt": {"text": prompt["text"], "toxicity": prompt["toxicity"]}}
+        found += 1
+        if found == PROMPTS:
+            return
+
+
+def held_out(path, seen):
+    """Comments that are not toxic and not in what the embedded model was trained on."""
+    for row in rows(path):
+        text = row["comment_text"].strip()
+        if text and float(row["TOXICITY@6"]) < TOXIC and words(text) not in seen:
+            yield {"id": row["id"], "text": text}
+
+
+def words(text):
+    return " ".join(text.split())
+
+
+def main():
+    rtp, wikipedia, jigsaw = map(pathlib.Path, sys.argv[1:])
+    seen = {words(row["text"]) for part in sorted(jigsaw.glob("*.jsonl.gz")) for row in rows(part)}
+    write("prompts.jsonl", prompts(rtp))
+    write("held_out.jsonl", held_out(wikipedia, seen))
+
+
+main()
