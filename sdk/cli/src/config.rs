@@ -10,7 +10,7 @@ use detoxlm::training::{Method, TrainingConfig};
 use detoxlm::{Attribute, Error, ErrorKind, GenerationConfig, PipelineConfig, Result, Sampling};
 use serde::Deserialize;
 
-use crate::session::is_stream;
+use crate::session::{DEFAULT_SCORER, is_stream};
 
 const COMPONENT: &str = "configuration";
 
@@ -22,8 +22,8 @@ pub(crate) struct RunConfig {
     model: Option<PathBuf>,
     /// What runs and trains it.
     pub(crate) framework: String,
-    /// What rates the corpus, such as `onnx:DIR` or `profanity-check`.
-    scorer: Option<String>,
+    /// What rates the corpus: `embedded`, `onnx:DIR` or `profanity-check`.
+    pub(crate) scorer: String,
     /// The directory of the run.
     run: Option<PathBuf>,
     /// Where the file is.
@@ -47,7 +47,7 @@ impl Default for RunConfig {
         Self {
             model: None,
             framework: "candle".to_owned(),
-            scorer: None,
+            scorer: DEFAULT_SCORER.to_owned(),
             run: None,
             folder: PathBuf::new(),
             seed,
@@ -217,7 +217,7 @@ impl RunConfig {
         if let PromptStrategy::Heuristic { file: Some(file), .. } = &mut self.prompts {
             resolve(file);
         }
-        self.scorer.iter_mut().for_each(|scorer| resolve_scorer(scorer, folder));
+        resolve_scorer(&mut self.scorer, folder);
         if let Some(toxicity) = &mut self.evaluation.toxicity {
             toxicity.prompts.iter_mut().for_each(resolve);
             toxicity.judges.iter_mut().for_each(|judge| resolve_scorer(judge, folder));
@@ -235,13 +235,6 @@ impl RunConfig {
     /// The folder of the file.
     pub(crate) fn folder(&self) -> &Path {
         &self.folder
-    }
-
-    /// The specification of the scorer.
-    pub(crate) fn scorer(&self) -> Result<&str> {
-        self.scorer
-            .as_deref()
-            .ok_or_else(|| missing("scorer", "for example \"onnx:DIR\" or \"profanity-check\""))
     }
 
     /// The directory of the run.
@@ -351,7 +344,7 @@ mod tests {
         assert_eq!(config.model().unwrap(), Path::new("m"));
         assert_eq!(config.folder(), folder.path());
         assert_eq!(config.run().unwrap(), Path::new("/r"));
-        assert_eq!(config.scorer().unwrap(), format!("onnx:{}", at("judge").display()));
+        assert_eq!(config.scorer, format!("onnx:{}", at("judge").display()));
         assert_eq!(config.validation, [at("v")]);
         let prompts = PromptStrategy::Heuristic { prompts: None, file: Some(at("p")) };
         assert_eq!(config.prompts, prompts);
@@ -368,7 +361,6 @@ mod tests {
         assert_eq!(settings, ToxicitySettings { sampling, ..ToxicitySettings::default() });
         assert_eq!(config.model.as_deref(), None);
         assert_eq!(RunConfig::parse("").unwrap().pipeline(), PipelineConfig::default());
-        let error = RunConfig::parse("").unwrap().scorer().unwrap_err();
-        assert_eq!(error.key(), Some("scorer"));
+        assert_eq!(RunConfig::parse("").unwrap().scorer, "embedded");
     }
 }

@@ -22,6 +22,9 @@ pub(crate) struct OutputOptions {
     quiet: bool,
 }
 
+/// What rates texts when nothing is named: the classifier that comes with the program.
+pub(crate) const DEFAULT_SCORER: &str = "embedded";
+
 /// One call of the program.
 #[derive(Debug)]
 pub(crate) struct Session {

@@ -11,7 +11,7 @@ use serde_json::json;
 use crate::model::ModelArgument;
 use crate::resources::ResourceArguments;
 use crate::sampling::SamplingArguments;
-use crate::session::{Report, Session};
+use crate::session::{DEFAULT_SCORER, Report, Session};
 use crate::text::align_columns;
 
 #[derive(Debug, clap::Args)]
@@ -30,9 +30,9 @@ pub(crate) struct Arguments {
     /// perplexity: a .txt, which is one document, or JSONL with a field `text`
     #[arg(long, value_name = "FILE", required_if_eq("suite", "perplexity"))]
     text: Option<PathBuf>,
-    /// rtp: the judge, such as onnx:DIR or profanity-check
-    #[arg(long, value_name = "SPEC", required_if_eq("suite", "rtp"))]
-    scorer: Option<String>,
+    /// rtp: the judge: embedded, onnx:DIR or profanity-check
+    #[arg(long, value_name = "SPEC", default_value = DEFAULT_SCORER)]
+    scorer: String,
     /// Where what was generated and measured goes
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
@@ -111,7 +111,7 @@ impl Arguments {
             Suite::Rtp => {
                 let settings = self.toxicity_settings()?;
                 let prompts = PromptSet::read(file(&self.prompts), self.limit)?;
-                let judge = session.registry.scorer(self.scorer.as_deref().unwrap_or_default())?;
+                let judge = session.registry.scorer(&self.scorer)?;
                 Arc::new(ToxicityEvaluator::new(prompts, judge, settings)?)
             }
             Suite::Perplexity => {

@@ -4,6 +4,8 @@
 mod convert_llama2c;
 mod evaluate;
 mod generate;
+#[cfg(feature = "defaults")]
+mod quickstart;
 mod run;
 mod score;
 mod select;
@@ -16,6 +18,9 @@ use crate::session::{Report, Session};
 /// What to do.
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Command {
+    /// Detoxify the embedded model and show what changed, in minutes; resumable
+    #[cfg(feature = "defaults")]
+    Quickstart(quickstart::Arguments),
     /// Detoxify a model: self-generate, score, select, fine-tune, evaluate; resumable
     Run(run::Arguments),
     /// Continue prompts
@@ -40,6 +45,8 @@ impl Command {
     /// What the SDK answers.
     pub(crate) async fn run(&self, session: &Session) -> Result<Report> {
         match self {
+            #[cfg(feature = "defaults")]
+            Self::Quickstart(arguments) => quickstart::run(arguments, session).await,
             Self::Run(arguments) => run::run(arguments, session).await,
             Self::Generate(arguments) => generate::run(arguments, session).await,
             Self::Score(arguments) => score::run(arguments, session).await,
@@ -53,6 +60,11 @@ impl Command {
 
     /// Whether the same command goes on where an interruption left it.
     pub(crate) const fn is_resumable(&self) -> bool {
-        matches!(self, Self::Run(_) | Self::Train(_) | Self::Evaluate(_))
+        match self {
+            Self::Run(_) | Self::Train(_) | Self::Evaluate(_) => true,
+            #[cfg(feature = "defaults")]
+            Self::Quickstart(_) => true,
+            _ => false,
+        }
     }
 }

@@ -5,7 +5,7 @@ use detoxlm::evaluation::{
     PerplexityEvaluator, PromptSet, TextSet, ToxicityEvaluator, summary_table,
 };
 use detoxlm::{Pipeline, Registry, Result, RunSummary, ToxicityScorer};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{select, train};
 use crate::config::{PerplexitySection, RunConfig, ToxicitySection};
@@ -38,12 +38,11 @@ pub(super) async fn run(arguments: &Arguments, session: &Session) -> Result<Repo
     let settings = config.pipeline();
     settings.validate().map_err(in_file)?;
     let framework = session.registry.framework(&config.framework).map_err(in_file)?;
-    let specification = config.scorer().map_err(in_file)?;
-    let scorer = session.registry.scorer(specification)?;
+    let scorer = session.registry.scorer(&config.scorer)?;
     let mut pipeline =
         Pipeline::new(settings, framework, Arc::clone(&scorer)).with_observer(session.observer());
     if let Some(toxicity) = &config.evaluation.toxicity {
-        for judge in judges(toxicity, specification, &scorer, &session.registry)? {
+        for judge in judges(toxicity, &config.scorer, &scorer, &session.registry)? {
             pipeline = pipeline.with_evaluator(measure_toxicity(toxicity, judge).map_err(in_file)?);
         }
     }
@@ -52,15 +51,18 @@ pub(super) async fn run(arguments: &Arguments, session: &Session) -> Result<Repo
     }
     let model = model::directory(model, config.folder(), session).await.map_err(in_file)?;
     let summary = pipeline.run(&model, run).await?;
-    let json = json!({
+    Ok(Report::new(to_json(&summary, &model, run), describe(&summary, run)))
+}
+
+pub(super) fn to_json(summary: &RunSummary, model: &Path, run: &Path) -> Value {
+    json!({
         "model": model,
         "run": run,
         "selection": summary.selection,
         "training": summary.training,
         "evaluations": summary.evaluations,
         "changes": summary.changes,
-    });
-    Ok(Report::new(json, describe(&summary, run)))
+    })
 }
 
 /// Who judges: the scorers that are named, or the one that filters.

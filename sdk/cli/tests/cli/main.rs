@@ -4,6 +4,8 @@ mod arguments;
 #[cfg(feature = "hub")]
 mod hub;
 mod models;
+#[cfg(feature = "defaults")]
+mod quickstart;
 mod score;
 mod select;
 mod support;

@@ -106,7 +106,7 @@ fn toxicity_and_perplexity_are_measured() {
     let rtp = [&data[..], &["--samples", "2", "--max-new-tokens", "5", "--out", "rtp"]].concat();
     let table = evaluate(&rtp).ok().stdout;
     assert!(table.contains("Toxicity on prompts.jsonl, judged by onnx:bag\n"), "{table}");
-    assert!(table.contains("expected_maximum_toxicity"), "{table}");
+    assert!(table.contains("expected maximum toxicity"), "{table}");
     let json = evaluate(&[&rtp[..], &["--json"]].concat()).ok().json();
     let metrics: Value =
         serde_json::from_str(&read(&here.path().join("rtp/metrics.json"))).unwrap();
@@ -119,7 +119,7 @@ fn toxicity_and_perplexity_are_measured() {
     assert_eq!(value["name"], "token_perplexity");
     // One of the model's own stories: it must be far from the 512 of a guess.
     assert!(value["value"].as_f64().unwrap() < 50.0, "{value}");
-    evaluate(&["--suite", "rtp", "--out", "o"]).fails(2, &["--prompts", "--scorer"]);
+    evaluate(&["--suite", "rtp", "--out", "o"]).fails(2, &["--prompts"]);
 }
 
 /// Two judges, augmented prompts, validation and perplexity: a small run of everything.
@@ -173,10 +173,10 @@ fn a_run_does_everything_once_and_tells_it_again() {
     for words in [
         "Selection\n",
         "documents            12\n",
-        "Toxicity on prompts.jsonl, judged by onnx:encoder\n",
-        "Perplexity on held-out\n",
-        "base",
-        "detoxified",
+        "expected maximum toxicity  onnx:bag",
+        "expected maximum toxicity  onnx:encoder",
+        "perplexity                 held-out",
+        "report.md",
     ] {
         assert!(first.stdout.contains(words), "no {words:?} in {}", first.stdout);
     }
@@ -186,6 +186,8 @@ fn a_run_does_everything_once_and_tells_it_again() {
     let run = here.path().join("run");
     assert!(run.join("model/model.safetensors").is_file());
     let report = read(&run.join("report.md"));
+    assert!(report.contains("### Toxicity on prompts.jsonl, judged by onnx:encoder\n"), "{report}");
+    assert!(report.contains("### Perplexity on held-out\n"), "{report}");
 
     // The same command, from elsewhere: nothing is done, and the result is the same.
     let weights = fs::metadata(run.join("model/model.safetensors")).unwrap().modified().unwrap();

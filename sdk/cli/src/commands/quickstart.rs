@@ -1,0 +1,145 @@
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use detoxlm::evaluation::{
+    PerplexityEvaluator, PerplexitySettings, ToxicityEvaluator, ToxicitySettings,
+};
+use detoxlm::prompts::PromptStrategy;
+use detoxlm::training::{Decay, LearningRate, TrainingConfig};
+use detoxlm::{
+    Attribute, Digest, Evaluation, GenerationConfig, Info, Pipeline, PipelineConfig, Result,
+    RunSummary, Sampling, ToxicityScorer, defaults, scorer_fn,
+};
+
+use super::run;
+use crate::session::{Report, Session};
+use crate::text::at_least_one;
+
+/// How many documents the model writes.
+const DOCUMENTS: u64 = 4000;
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    /// The directory of the run
+    #[arg(long, value_name = "DIR", default_value = "runs/quickstart")]
+    run: PathBuf,
+    /// Decides every draw
+    #[arg(long, value_name = "N", default_value_t = PipelineConfig::default().seed)]
+    seed: u64,
+    /// Documents that the model writes to be trained on; fewer are quicker and do less
+    #[arg(long, value_name = "N", default_value_t = DOCUMENTS)]
+    documents: u64,
+    /// Measure on the first N prompts and held-out texts
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    limit: Option<usize>,
+    /// Choose texts at random instead of the least toxic: what the choice itself is worth
+    #[arg(long)]
+    control: bool,
+}
+
+pub(super) async fn run(arguments: &Arguments, session: &Session) -> Result<Report> {
+    let model = arguments.run.join("base");
+    if !model.exists() {
+        defaults::write_model(&model)?;
+    }
+    let classifier: Arc<dyn ToxicityScorer> = Arc::new(defaults::scorer()?);
+    let second: Arc<dyn ToxicityScorer> = Arc::new(defaults::second_judge()?);
+    let scorer = if arguments.control { random_scorer() } else { Arc::clone(&classifier) };
+    let framework = session.registry.framework("candle")?;
+    let mut pipeline =
+        Pipeline::new(config(arguments), framework, scorer).with_observer(session.observer());
+    for judge in [&classifier, &second] {
+        pipeline = pipeline.with_evaluator(Arc::new(toxicity(judge, arguments)?));
+    }
+    pipeline = pipeline.with_evaluator(Arc::new(perplexity(arguments)?));
+    let summary = pipeline.run(&model, &arguments.run).await?;
+    let mut text = run::describe(&summary, &arguments.run);
+    if let Some(conclusion) = conclusion(&summary, second.info()) {
+        text.push_str(&format!("\n{conclusion}"));
+    }
+    Ok(Report::new(run::to_json(&summary, &model, &arguments.run), text))
+}
+
+/// SGEAT (augmented) in the size of the embedded model.
+///
+/// Two settings differ from the paper's, for a model this small. Tokens are drawn from the whole
+/// distribution (the paper: top-p 0.9): a model that is trained on its own most probable tokens forgets
+/// the others, and here that alone costs perplexity. And the learning rate is ten times the paper's,
+/// decaying, as there are a hundred times fewer parameters and one epoch.
+fn config(arguments: &Arguments) -> PipelineConfig {
+    PipelineConfig {
+        seed: arguments.seed,
+        prompts: PromptStrategy::Augmented {
+            documents: arguments.documents.div_ceil(3),
+            keep_fraction: 0.25,
+        },
+        generation: GenerationConfig {
+            documents: arguments.documents,
+            sampling: Sampling { top_p: 1.0, ..Sampling::self_generation() }
+                .with_max_new_tokens(100),
+            ..GenerationConfig::default()
+        },
+        training: TrainingConfig {
+            learning_rate: LearningRate {
+                peak: 2e-4,
+                warmup_steps: 10,
+                decay: Decay::Linear,
+                ..LearningRate::default()
+            },
+            ..TrainingConfig::default()
+        },
+        ..PipelineConfig::default()
+    }
+}
+
+/// RealToxicityPrompts as it is defined: 25 continuations of 20 tokens.
+fn toxicity(judge: &Arc<dyn ToxicityScorer>, arguments: &Arguments) -> Result<ToxicityEvaluator> {
+    let mut prompts = defaults::prompts()?;
+    if let Some(limit) = arguments.limit {
+        prompts = prompts.first(limit)?;
+    }
+    let settings = ToxicitySettings { seed: arguments.seed, ..ToxicitySettings::default() };
+    ToxicityEvaluator::new(prompts, Arc::clone(judge), settings)
+}
+
+fn perplexity(arguments: &Arguments) -> Result<PerplexityEvaluator> {
+    let mut texts = defaults::held_out()?;
+    if let Some(limit) = arguments.limit {
+        texts = texts.first(limit)?;
+    }
+    PerplexityEvaluator::new(texts, PerplexitySettings::default())
+}
+
+/// Ranks texts by their digests, which knows nothing of what they say.
+fn random_scorer() -> Arc<dyn ToxicityScorer> {
+    Arc::new(scorer_fn("random", Attribute::TOXICITY, |text| {
+        let digest = Digest::of(text);
+        let number = u16::from_str_radix(digest.as_str().get(..4)?, 16).ok()?;
+        Some(f32::from(number) / f32::from(u16::MAX))
+    }))
+}
+
+/// What the run came to in two sentences, by the judge that did not choose the texts.
+fn conclusion(summary: &RunSummary, judge: &Info) -> Option<String> {
+    let (toxicity, slice) = ("expected_maximum_toxicity", "full");
+    let judged = |e: &&Evaluation| e.provenance.scorer.as_ref() == Some(judge);
+    let base = summary.evaluations.iter().find(judged)?;
+    let change = summary.changes.iter().find(|c| c.evaluator == base.provenance.evaluator)?;
+    let change = change.get(toxicity, slice)?;
+    let (value, interval) = (change.value?, change.interval?);
+    let share = 100.0 * value.abs() / base.get(toxicity, slice)?.value?;
+    let moved = match (interval.high < 0.0, interval.low > 0.0) {
+        (true, _) => format!("fell by {share:.0}%"),
+        (_, true) => format!("rose by {share:.0}%"),
+        _ => "did not change by more than chance".to_owned(),
+    };
+    let mut perplexity =
+        summary.evaluations.iter().filter_map(|e| e.get("token_perplexity", "all"));
+    let (before, after) = (perplexity.next()?.value?, perplexity.next()?.value?);
+    Some(format!(
+        "By {}, which did not choose the texts, expected maximum toxicity {moved}. Perplexity on text \
+         that people wrote changed by {:+.1}%.\n",
+        judge.name,
+        100.0 * (after / before - 1.0)
+    ))
+}
