@@ -1,9 +1,9 @@
 //! From raw text to a language model of one's own: tokenizer, random weights, training. With the texts
-//! that its model card names, this rebuilds the embedded model.
+//! that its model card names, this makes the embedded model.
 //!
-//! `cargo run --release --example train_from_scratch -- runs/scratch TEXTS.jsonl.gz ...` writes
-//! `runs/scratch/model`, in single precision, and `runs/scratch/shipped`, in half. Interrupted, it goes
-//! on from its last checkpoint.
+//! `cargo run --release -p detoxlm-examples --example train_from_scratch -- runs/scratch TEXTS.jsonl.gz`
+//! writes `runs/scratch/model`, in single precision, and `runs/scratch/shipped`, in half. Interrupted,
+//! it goes on from its last checkpoint.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -116,12 +116,17 @@ fn train_tokenizer(texts: &[PathBuf], path: &Path) -> Result<()> {
 }
 
 fn schedule() -> TrainingConfig {
-    let mut config = TrainingConfig::default();
-    config.max_steps = Some(STEPS);
-    config.batch_size = 8;
-    config.learning_rate =
-        LearningRate { peak: 2e-3, warmup_steps: 100, decay: Decay::Linear, floor: 0.0 };
-    config
+    TrainingConfig {
+        max_steps: Some(STEPS),
+        batch_size: 8,
+        learning_rate: LearningRate {
+            peak: 2e-3,
+            warmup_steps: 100,
+            decay: Decay::Linear,
+            floor: 0.0,
+        },
+        ..TrainingConfig::default()
+    }
 }
 
 /// Prints the loss now and then.

@@ -16,7 +16,7 @@ use crate::session::{Report, Session};
 use crate::text::at_least_one;
 
 /// How many documents the model writes.
-const DOCUMENTS: u64 = 4000;
+const DOCUMENTS: u64 = 8000;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
@@ -81,7 +81,7 @@ fn config(arguments: &Arguments) -> PipelineConfig {
         },
         training: TrainingConfig {
             learning_rate: LearningRate {
-                peak: 2e-4,
+                peak: 1.5e-4,
                 warmup_steps: 10,
                 decay: Decay::Linear,
                 ..LearningRate::default()
