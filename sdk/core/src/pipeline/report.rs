@@ -20,9 +20,10 @@ pub(super) fn report(
     if !first.is_empty() {
         let _ = write!(
             report,
-            "\n## What came out\n\n{first}\n`[low, high]` is the 95% bootstrap interval over prompts \
-             or documents. A change is `detoxified − base` on the same ones; where its interval does \
-             not hold 0, it is more than chance.\n"
+            "\n## What came out\n\n{first}\n`[low, high]` is the {}bootstrap interval over prompts or \
+             documents. A change is `detoxified − base` on the same ones; where its interval does not \
+             hold 0, it is more than chance.\n",
+            level(&summary.evaluations)
         );
     }
     if let Some(note) = note {
@@ -39,6 +40,15 @@ pub(super) fn report(
             write!(report, "\n## What they are made of\n\n{}", provenance(&summary.evaluations));
     }
     report
+}
+
+/// The level of the intervals, such as `95% `; nothing where there is none.
+fn level(evaluations: &[Evaluation]) -> String {
+    evaluations
+        .iter()
+        .flat_map(|evaluation| &evaluation.measurements)
+        .find_map(|measurement| measurement.interval)
+        .map_or_else(String::new, |interval| format!("{}% ", 100.0 * interval.level))
 }
 
 fn steps(config: &PipelineConfig, scorer: &Info, summary: &RunSummary) -> String {
