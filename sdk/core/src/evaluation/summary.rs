@@ -2,6 +2,7 @@ use std::fmt::Write as _;
 
 use super::cell::{MISSING, change, escaped, value};
 use super::glossary::label;
+use super::table::distinct;
 use super::{Changes, Evaluation};
 
 /// What a summary shows of an evaluation: the numbers that the literature reports, on everything.
@@ -18,7 +19,7 @@ const SHOWN: [(&str, &str); 3] = [
 /// Empty when none of these was measured.
 #[must_use]
 pub fn summary_table(evaluations: &[Evaluation], changes: &[Changes]) -> String {
-    let subjects = subjects(evaluations);
+    let subjects = distinct(evaluations.iter().map(|evaluation| evaluation.subject.as_str()));
     let mut rows = String::new();
     let mut seen = Vec::new();
     for evaluation in evaluations {
@@ -67,16 +68,6 @@ pub fn summary_table(evaluations: &[Evaluation], changes: &[Changes]) -> String 
 fn source(evaluation: &Evaluation) -> &str {
     let made_of = &evaluation.provenance;
     made_of.scorer.as_ref().map_or(&made_of.data.name, |judge| &judge.name)
-}
-
-fn subjects(evaluations: &[Evaluation]) -> Vec<&str> {
-    let mut subjects: Vec<&str> = Vec::new();
-    for evaluation in evaluations {
-        if !subjects.contains(&evaluation.subject.as_str()) {
-            subjects.push(&evaluation.subject);
-        }
-    }
-    subjects
 }
 
 #[cfg(test)]

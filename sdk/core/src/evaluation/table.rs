@@ -66,7 +66,8 @@ fn comparison_table(evaluations: &[&Evaluation], changes: Option<&Changes>) -> S
     table
 }
 
-fn distinct<T: PartialEq>(items: impl Iterator<Item = T>) -> Vec<T> {
+/// Each once, in the order of their first appearance.
+pub(super) fn distinct<T: PartialEq>(items: impl Iterator<Item = T>) -> Vec<T> {
     let mut seen = Vec::new();
     for item in items {
         if !seen.contains(&item) {

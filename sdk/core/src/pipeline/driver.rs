@@ -311,8 +311,7 @@ impl Pipeline {
         model: &Path,
         run: &RunDirectory,
     ) -> Result<(Vec<Evaluation>, Vec<Changes>)> {
-        let files = [METRICS, CHANGES].map(|name| run.evaluation().join(name));
-        let [metrics, changed] = files.clone();
+        let [metrics, changed] = [METRICS, CHANGES].map(|name| run.evaluation().join(name));
         if changed.is_file() {
             let (evaluations, changes): (Vec<Evaluation>, _) =
                 blocking(move || Ok((read_json(metrics)?, read_json(changed)?))).await?;
