@@ -1,51 +1,16 @@
-//! Blocks of queries against the keys that they may see.
+//! The gradients of attention.
 
 use rayon::prelude::*;
 
-use super::AttentionShape;
+use super::{Heads, Inputs, Place, Scratch, blocks, probabilities, room, rotated};
+use crate::attention::AttentionShape;
 use crate::buffer::{ROWS, SharedBuffer, build};
-use crate::math::exp;
 use crate::matmul::{Matrix, Old, Threads, multiply};
 use crate::rope::{Rope, Turn};
 use crate::simd::{self, vectorised};
 
-/// Queries at a time. Half a block's width per query is computed above the diagonal and thrown
-/// away; smaller blocks would make the products too thin.
-const BLOCK: usize = 64;
-
-/// Heads side by side in the rows of a matrix.
-#[derive(Clone, Copy)]
-pub(super) struct Heads<'a> {
-    pub(super) data: &'a [f32],
-    pub(super) row_stride: usize,
-    pub(super) offset: usize,
-}
-
-impl<'a> Heads<'a> {
-    /// One head of one sequence, `(time, head_dim)`.
-    fn view(&self, shape: &AttentionShape, sequence: usize, head: usize) -> Matrix<'a> {
-        let start = sequence * shape.time * self.row_stride + self.offset + head * shape.head_dim;
-        Matrix::strided(&self.data[start..], shape.time, shape.head_dim, self.row_stride)
-    }
-}
-
-pub(super) struct Inputs<'a> {
-    pub(super) shape: &'a AttentionShape,
-    pub(super) q: Heads<'a>,
-    pub(super) k: Heads<'a>,
-    pub(super) v: Heads<'a>,
-}
-
-/// Where one of the gradients goes.
-#[derive(Clone, Copy)]
-struct Place {
-    buffer: usize,
-    row_stride: usize,
-    offset: usize,
-}
-
 /// Where the gradients of queries, keys and values go: `N` buffers of so many columns each.
-pub(super) struct Places<const N: usize> {
+pub(in crate::attention) struct Places<const N: usize> {
     columns: [usize; N],
     q: Place,
     k: Place,
@@ -54,7 +19,7 @@ pub(super) struct Places<const N: usize> {
 
 impl Places<3> {
     /// A matrix for each.
-    pub(super) fn apart(shape: &AttentionShape) -> Self {
+    pub(in crate::attention) fn apart(shape: &AttentionShape) -> Self {
         let columns = [shape.query_width(), shape.key_width(), shape.key_width()];
         let place = |buffer: usize| Place { buffer, row_stride: columns[buffer], offset: 0 };
         Self { columns, q: place(0), k: place(1), v: place(2) }
@@ -63,7 +28,7 @@ impl Places<3> {
 
 impl Places<1> {
     /// One matrix, side by side.
-    pub(super) fn together(shape: &AttentionShape) -> Self {
+    pub(in crate::attention) fn together(shape: &AttentionShape) -> Self {
         let (query_width, key_width) = (shape.query_width(), shape.key_width());
         let columns = query_width + 2 * key_width;
         let place = |offset: usize| Place { buffer: 0, row_stride: columns, offset };
@@ -72,88 +37,6 @@ impl Places<1> {
             q: place(0),
             k: place(query_width),
             v: place(query_width + key_width),
-        }
-    }
-}
-
-/// What a thread needs besides inputs and outputs. Small against the inputs: one block's scores and
-/// a few heads.
-#[derive(Default)]
-struct Scratch {
-    q: Vec<f32>,
-    k: Vec<f32>,
-    probabilities: Vec<f32>,
-    to_scores: Vec<f32>,
-    block: Vec<f32>,
-    to_k: Vec<f32>,
-    to_v: Vec<f32>,
-}
-
-/// At least `len` floats of a scratch buffer, with whatever is in them.
-fn room(buffer: &mut Vec<f32>, len: usize) -> &mut [f32] {
-    if buffer.len() < len {
-        buffer.resize(len, 0.0);
-    }
-    &mut buffer[..len]
-}
-
-/// The head as it is, or a rotated copy.
-fn rotated<'a>(
-    head: Matrix<'a>,
-    rope: Option<&Rope>,
-    (time, head_dim): (usize, usize),
-    copy: &'a mut Vec<f32>,
-) -> Matrix<'a> {
-    let Some(rope) = rope else {
-        return head;
-    };
-    let copy = room(copy, time * head_dim);
-    for (position, row) in copy.chunks_exact_mut(head_dim).enumerate() {
-        row.copy_from_slice(head.row(position));
-        rope.rotate(row, position, Turn::Forward);
-    }
-    Matrix::new(copy, time, head_dim)
-}
-
-/// The gradient before the rotation, in place of that after it.
-fn turn_back(gradient: &mut [f32], rope: Option<&Rope>, head_dim: usize, first: usize) {
-    if let Some(rope) = rope {
-        for (row, gradient) in gradient.chunks_exact_mut(head_dim).enumerate() {
-            rope.rotate(gradient, first + row, Turn::Back);
-        }
-    }
-}
-
-/// The probabilities of the `rows` queries from `start` on, over all keys up to the last of them.
-fn probabilities<'a>(
-    buffer: &'a mut Vec<f32>,
-    q: Matrix<'_>,
-    k: Matrix<'_>,
-    scale: f32,
-    (start, rows): (usize, usize),
-) -> &'a mut [f32] {
-    let seen = start + rows;
-    let scores = room(buffer, rows * seen);
-    multiply(scores, Old::Overwrite, scale, q, k.t(), Threads::One);
-    causal_softmax(scores, start, seen);
-    scores
-}
-
-vectorised! {
-    /// Softmax of each row over the keys that its query sees, zero for the others. Row `i` is the
-    /// query at position `start + i`.
-    fn causal_softmax(scores: &mut [f32], start: usize, seen: usize) {
-        for (row, scores) in scores.chunks_exact_mut(seen).enumerate() {
-            let (scores, unseen) = scores.split_at_mut(start + row + 1);
-            let max = simd::max(scores);
-            for score in scores.iter_mut() {
-                *score = exp(*score - max);
-            }
-            let factor = 1.0 / simd::sum_of(scores, |exponential| exponential);
-            for score in scores.iter_mut() {
-                *score *= factor;
-            }
-            unseen.fill(0.0);
         }
     }
 }
@@ -172,67 +55,17 @@ vectorised! {
     }
 }
 
-/// Blocks of queries as (first position, count).
-fn blocks(time: usize) -> impl DoubleEndedIterator<Item = (usize, usize)> {
-    (0..time.div_ceil(BLOCK)).map(move |block| {
-        let start = block * BLOCK;
-        (start, BLOCK.min(time - start))
-    })
-}
-
-pub(super) fn forward(inputs: &Inputs<'_>) -> Vec<f32> {
-    let shape = inputs.shape;
-    let output = SharedBuffer::new(shape.tokens() * shape.query_width());
-    (0..shape.batch * shape.heads).into_par_iter().for_each_init(
-        Scratch::default,
-        |scratch, task| {
-            let (sequence, head) = (task / shape.heads, task % shape.heads);
-            let place = Place { buffer: 0, row_stride: shape.query_width(), offset: 0 };
-            forward_head(inputs, scratch, sequence, head, |position, row| {
-                // SAFETY: a task writes only the columns of its own head in the rows of its sequence.
-                unsafe { output.write(place.of(shape, sequence, position, head), row) }
-            });
-        },
-    );
-    // SAFETY: the tasks cover all sequences and heads, and each writes all its positions.
-    unsafe { output.finish() }
-}
-
-impl Place {
-    /// The first element of a head's row.
-    fn of(self, shape: &AttentionShape, sequence: usize, position: usize, head: usize) -> usize {
-        (sequence * shape.time + position) * self.row_stride + self.offset + head * shape.head_dim
-    }
-}
-
-fn forward_head(
-    inputs: &Inputs<'_>,
-    scratch: &mut Scratch,
-    sequence: usize,
-    head: usize,
-    write: impl Fn(usize, &[f32]),
-) {
-    let shape = inputs.shape;
-    let (size, kv_head) = ((shape.time, shape.head_dim), head / shape.group());
-    let rope = shape.rope.as_ref();
-    let q = rotated(inputs.q.view(shape, sequence, head), rope, size, &mut scratch.q);
-    let k = rotated(inputs.k.view(shape, sequence, kv_head), rope, size, &mut scratch.k);
-    let v = inputs.v.view(shape, sequence, kv_head);
-    for (start, rows) in blocks(shape.time) {
-        let seen = start + rows;
-        let (q, k) = (q.rows(start, rows), k.rows(0, seen));
-        let p = probabilities(&mut scratch.probabilities, q, k, shape.scale, (start, rows));
-        let output = room(&mut scratch.block, rows * shape.head_dim);
-        let p = Matrix::new(p, rows, seen);
-        multiply(output, Old::Overwrite, 1.0, p, v.rows(0, seen), Threads::One);
-        for (row, output) in output.chunks_exact(shape.head_dim).enumerate() {
-            write(start + row, output);
+/// The gradient before the rotation, in place of that after it.
+fn turn_back(gradient: &mut [f32], rope: Option<&Rope>, head_dim: usize, first: usize) {
+    if let Some(rope) = rope {
+        for (row, gradient) in gradient.chunks_exact_mut(head_dim).enumerate() {
+            rope.rotate(gradient, first + row, Turn::Back);
         }
     }
 }
 
 /// The gradients of queries, keys and values at the given places.
-pub(super) fn backward<const N: usize>(
+pub(in crate::attention) fn backward<const N: usize>(
     inputs: &Inputs<'_>,
     gradient: &[f32],
     places: Places<N>,
