@@ -152,26 +152,7 @@ pub fn causal_attention(
     v: &Tensor,
     shape: &AttentionShape,
 ) -> Result<Tensor> {
-    let AttentionShape { batch, time, heads, kv_heads, head_dim, .. } = *shape;
-    let split = |tensor: &Tensor, heads: usize| {
-        tensor.reshape((batch, time, heads, head_dim))?.transpose(1, 2)?.contiguous()
-    };
-    let (mut q, mut k, v) = (split(q, heads)?, split(k, kv_heads)?, split(v, kv_heads)?);
-    if let Some(rope) = &shape.rope {
-        (q, k) = (rotate(&q, rope)?, rotate(&k, rope)?);
-    }
-    let share = |tensor: Tensor| {
-        tensor
-            .unsqueeze(2)?
-            .broadcast_as((batch, kv_heads, shape.group(), time, head_dim))?
-            .reshape((batch, heads, time, head_dim))
-    };
-    let (k, v) = (share(k)?, share(v)?);
-    let scores = (q.matmul(&k.t()?)? * f64::from(shape.scale))?;
-    let scores = scores.broadcast_add(&mask(time, scores.dtype(), scores.device())?)?;
-    let weights = scores.broadcast_sub(&scores.max_keepdim(D::Minus1)?.detach())?.exp()?;
-    let weights = weights.broadcast_div(&weights.sum_keepdim(D::Minus1)?)?;
-    weights.matmul(&v)?.transpose(1, 2)?.reshape((batch * time, heads * head_dim))
+    attend([q, k, v], None, shape)
 }
 
 /// Composed [`causal_attention_fused`](crate::causal_attention_fused).
@@ -179,29 +160,86 @@ pub fn causal_attention(
 /// # Errors
 /// If a primitive refuses its arguments.
 pub fn causal_attention_fused(qkv: &Tensor, shape: &AttentionShape) -> Result<Tensor> {
+    let [q, k, v] = parted(qkv, shape)?;
+    attend([&q, &k, &v], None, shape)
+}
+
+/// Composed [`causal_attention_with_prefix`](crate::causal_attention_with_prefix).
+///
+/// # Errors
+/// If a primitive refuses its arguments.
+pub fn causal_attention_with_prefix(
+    qkv: &Tensor,
+    prefix: &Tensor,
+    shape: &AttentionShape,
+) -> Result<Tensor> {
+    let [q, k, v] = parted(qkv, shape)?;
+    attend([&q, &k, &v], Some(prefix), shape)
+}
+
+/// Queries, keys and values that lie side by side.
+fn parted(qkv: &Tensor, shape: &AttentionShape) -> Result<[Tensor; 3]> {
     let (query_width, key_width) = (shape.query_width(), shape.key_width());
-    causal_attention(
-        &qkv.narrow(1, 0, query_width)?,
-        &qkv.narrow(1, query_width, key_width)?,
-        &qkv.narrow(1, query_width + key_width, key_width)?,
-        shape,
-    )
+    Ok([
+        qkv.narrow(1, 0, query_width)?,
+        qkv.narrow(1, query_width, key_width)?,
+        qkv.narrow(1, query_width + key_width, key_width)?,
+    ])
 }
 
-/// 0 where a query sees a key, negative infinity where it does not.
-fn mask(time: usize, dtype: DType, device: &Device) -> Result<Tensor> {
-    let values: Vec<f32> = (0..time * time)
-        .map(|index| if index % time > index / time { f32::NEG_INFINITY } else { 0.0 })
+fn attend(
+    [q, k, v]: [&Tensor; 3],
+    prefix: Option<&Tensor>,
+    shape: &AttentionShape,
+) -> Result<Tensor> {
+    let AttentionShape { batch, time, heads, kv_heads, head_dim, .. } = *shape;
+    let split = |tensor: &Tensor, heads: usize| {
+        tensor.reshape((batch, time, heads, head_dim))?.transpose(1, 2)?.contiguous()
+    };
+    let (mut q, mut k, mut v) = (split(q, heads)?, split(k, kv_heads)?, split(v, kv_heads)?);
+    let first = prefix.map_or(Ok(0), |prefix| prefix.dim(0))?;
+    if let Some(rope) = &shape.rope {
+        (q, k) = (rotate(&q, rope, first)?, rotate(&k, rope, first)?);
+    }
+    if let Some(prefix) = prefix {
+        let before = |part: usize, own: Tensor| {
+            let rows = prefix.narrow(1, part * shape.key_width(), shape.key_width())?;
+            let rows = rows.reshape((first, kv_heads, head_dim))?.transpose(0, 1)?.unsqueeze(0)?;
+            Tensor::cat(&[rows.broadcast_as((batch, kv_heads, first, head_dim))?, own], 2)
+        };
+        (k, v) = (before(0, k)?, before(1, v)?);
+    }
+    let share = |tensor: Tensor| {
+        tensor
+            .unsqueeze(2)?
+            .broadcast_as((batch, kv_heads, shape.group(), first + time, head_dim))?
+            .reshape((batch, heads, first + time, head_dim))
+    };
+    let (k, v) = (share(k)?, share(v)?);
+    let scores = (q.matmul(&k.t()?)? * f64::from(shape.scale))?;
+    let scores = scores.broadcast_add(&mask(first, time, scores.dtype(), scores.device())?)?;
+    let weights = scores.broadcast_sub(&scores.max_keepdim(D::Minus1)?.detach())?.exp()?;
+    let weights = weights.broadcast_div(&weights.sum_keepdim(D::Minus1)?)?;
+    weights.matmul(&v)?.transpose(1, 2)?.reshape((batch * time, heads * head_dim))
+}
+
+/// 0 where a query, the first of them at position `first`, sees a key, negative infinity where it
+/// does not.
+fn mask(first: usize, time: usize, dtype: DType, device: &Device) -> Result<Tensor> {
+    let keys = first + time;
+    let values: Vec<f32> = (0..time * keys)
+        .map(|index| if index % keys > first + index / keys { f32::NEG_INFINITY } else { 0.0 })
         .collect();
-    Tensor::from_vec(values, (time, time), device)?.to_dtype(dtype)
+    Tensor::from_vec(values, (time, keys), device)?.to_dtype(dtype)
 }
 
-/// Rotates `x`, `(batch, heads, time, head_dim)`.
-fn rotate(x: &Tensor, rope: &Rope) -> Result<Tensor> {
+/// Rotates `x`, `(batch, heads, time, head_dim)`, to the positions from `first` on.
+fn rotate(x: &Tensor, rope: &Rope, first: usize) -> Result<Tensor> {
     let (_, _, time, head_dim) = x.dims4()?;
     let half = rope.rotary_dim() / 2;
     let table = |values: &[f32]| {
-        Tensor::from_slice(&values[..time * half], (time, half), x.device())?.to_dtype(x.dtype())
+        let rows = &values[first * half..(first + time) * half];
+        Tensor::from_slice(rows, (time, half), x.device())?.to_dtype(x.dtype())
     };
     let (cos, sin) = (table(rope.cos())?, table(rope.sin())?);
     let (a, b) = (x.narrow(3, 0, half)?, x.narrow(3, half, half)?);

@@ -59,7 +59,9 @@ mod simd;
 
 pub use activation::{gelu_erf, gelu_tanh, relu, silu, swiglu};
 pub use add::add;
-pub use attention::{AttentionShape, causal_attention, causal_attention_fused};
+pub use attention::{
+    AttentionShape, causal_attention, causal_attention_fused, causal_attention_with_prefix,
+};
 pub use cross_entropy::linear_cross_entropy;
 pub use embedding::embedding;
 pub use gradient_check::{GradientCheck, GradientReport, check_gradients};

@@ -35,6 +35,11 @@ impl<'a> Matrix<'a> {
         }
     }
 
+    /// Rows and columns.
+    pub(crate) fn size(&self) -> (usize, usize) {
+        (self.rows, self.columns)
+    }
+
     /// One row of a row-major view.
     pub(crate) fn row(&self, row: usize) -> &'a [f32] {
         assert!(self.column_stride == 1 && row < self.rows, "a row past the end");
@@ -46,6 +51,12 @@ impl<'a> Matrix<'a> {
         assert!(self.column_stride == 1 && start + count <= self.rows, "rows past the end");
         let begin = (start * self.row_stride).min(self.data.len());
         Self { data: &self.data[begin..], rows: count, ..self }
+    }
+
+    /// The first `count` columns of a row-major view.
+    pub(crate) fn columns(self, count: usize) -> Self {
+        assert!(self.column_stride == 1 && count <= self.columns, "columns past the end");
+        Self { columns: count, ..self }
     }
 }
 
@@ -152,6 +163,7 @@ mod tests {
         let mut sum = [1f32; 2];
         multiply(&mut sum, Old::Keep, 2.0, a.rows(1, 1), a.t(), Threads::One);
         assert_eq!(sum, [65., 155.]);
+        assert_eq!(product(a.columns(2).t(), a.columns(1)), [17., 22.]);
     }
 
     #[test]

@@ -5,8 +5,8 @@
 use candle_core::{DType, Device, Result, Tensor};
 use candle_fused_ops::{
     AttentionShape, GradientCheck, Rope, WeightLayout, add, causal_attention,
-    causal_attention_fused, check_gradients, embedding, frozen_linear, layer_norm, linear,
-    linear_cross_entropy, rms_norm, swiglu,
+    causal_attention_fused, causal_attention_with_prefix, check_gradients, embedding,
+    frozen_linear, layer_norm, linear, linear_cross_entropy, rms_norm, swiglu,
 };
 
 fn zeros(shape: &[usize]) -> Tensor {
@@ -75,6 +75,31 @@ fn attention_names_the_part_that_does_not_fit() {
     assert_names(with(|shape| shape.time = 0), &["time 0"]);
     assert_names(with(|shape| shape.rope = Rope::new(1e4, 8, 3).ok()), &["8 dimensions of 6"]);
     assert_names(with(|shape| shape.rope = Rope::new(1e4, 6, 2).ok()), &["2 positions, not 3"]);
+}
+
+#[test]
+fn a_prefix_names_what_does_not_fit() {
+    let mut shape = AttentionShape {
+        batch: 2,
+        time: 3,
+        heads: 4,
+        kv_heads: 2,
+        head_dim: 6,
+        scale: 1.0,
+        rope: Rope::new(1e4, 6, 8).ok(),
+    };
+    let (qkv, prefix) = (zeros(&[6, 48]), zeros(&[5, 24]));
+    assert!(causal_attention_with_prefix(&qkv, &prefix, &shape).is_ok());
+    let with = |prefix: &[usize]| causal_attention_with_prefix(&qkv, &zeros(prefix), &shape);
+    assert_names(with(&[0, 24]), &["prefix has no rows"]);
+    assert_names(with(&[5, 48]), &["prefix has", "[5, 48]", "kv_heads 2", "12 columns of keys"]);
+    assert_names(with(&[2, 5, 24]), &["prefix must be a matrix", "[2, 5, 24]"]);
+    assert_names(with(&[6, 24]), &["8 positions", "6 of the prefix and 3 of a sequence"]);
+    let narrow = causal_attention_with_prefix(&zeros(&[6, 24]), &prefix, &shape);
+    assert_names(narrow, &["qkv", "[6, 24]", "[6, 48]"]);
+    shape.heads = 3;
+    let uneven = causal_attention_with_prefix(&qkv, &prefix, &shape);
+    assert_names(uneven, &["2 key-value heads", "3 heads"]);
 }
 
 #[test]

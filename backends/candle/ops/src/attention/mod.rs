@@ -1,6 +1,7 @@
 //! Causal self-attention.
 
 mod kernel;
+mod prefix;
 mod shape;
 
 use candle_core::{CpuStorage, CustomOp1, CustomOp3, Layout, Result, Shape, Tensor};
@@ -8,6 +9,7 @@ use candle_core::{CpuStorage, CustomOp1, CustomOp3, Layout, Result, Shape, Tenso
 use crate::composed;
 use crate::floats::{fusable, gradient_of, read, slice};
 use kernel::{Heads, Inputs, Places};
+pub use prefix::causal_attention_with_prefix;
 pub use shape::AttentionShape;
 
 /// Causal scaled dot-product attention: `softmax(scale q k^T) v`, where a position sees itself and
@@ -30,7 +32,7 @@ pub fn causal_attention(
     shape: &AttentionShape,
 ) -> Result<Tensor> {
     let op = "causal_attention";
-    shape.check(op)?;
+    shape.check(op, 0)?;
     shape.check_columns(op, "q", q, shape.query_width())?;
     shape.check_columns(op, "k", k, shape.key_width())?;
     shape.check_columns(op, "v", v, shape.key_width())?;
@@ -50,8 +52,8 @@ pub fn causal_attention(
 /// Those of [`causal_attention`].
 pub fn causal_attention_fused(qkv: &Tensor, shape: &AttentionShape) -> Result<Tensor> {
     let op = "causal_attention_fused";
-    shape.check(op)?;
-    shape.check_columns(op, "qkv", qkv, shape.query_width() + 2 * shape.key_width())?;
+    shape.check(op, 0)?;
+    shape.check_columns(op, "qkv", qkv, shape.fused_width())?;
     if !fusable(&[qkv]) {
         return composed::causal_attention_fused(qkv, shape);
     }
@@ -68,6 +70,7 @@ impl Attention {
             q: Heads { data: q, row_stride: query_width, offset: 0 },
             k: Heads { data: k, row_stride: key_width, offset: 0 },
             v: Heads { data: v, row_stride: key_width, offset: 0 },
+            prefix: None,
         }
     }
 }
@@ -104,7 +107,7 @@ impl CustomOp3 for Attention {
             let (q, k, v, gradient) = (read(q)?, read(k)?, read(v)?, read(&gradient)?);
             kernel::backward(&self.inputs(&q, &k, &v), &gradient, Places::apart(&self.0))
         };
-        let [to_q, to_k, to_v] = gradients;
+        let [to_q, to_k, to_v] = gradients.own;
         Ok((gradient_of(q, to_q)?, gradient_of(k, to_k)?, gradient_of(v, to_v)?))
     }
 }
@@ -114,12 +117,13 @@ struct FusedAttention(AttentionShape);
 impl FusedAttention {
     fn inputs<'a>(&'a self, qkv: &'a [f32]) -> Inputs<'a> {
         let (query_width, key_width) = (self.0.query_width(), self.0.key_width());
-        let heads = |offset| Heads { data: qkv, row_stride: query_width + 2 * key_width, offset };
+        let heads = |offset| Heads { data: qkv, row_stride: self.0.fused_width(), offset };
         Inputs {
             shape: &self.0,
             q: heads(0),
             k: heads(query_width),
             v: heads(query_width + key_width),
+            prefix: None,
         }
     }
 }
@@ -138,10 +142,9 @@ impl CustomOp1 for FusedAttention {
         let gradient = gradient.contiguous()?;
         let to_qkv = {
             let (qkv, gradient) = (read(qkv)?, read(&gradient)?);
-            let [to_qkv] =
-                kernel::backward(&self.inputs(&qkv), &gradient, Places::together(&self.0));
-            to_qkv
+            kernel::backward(&self.inputs(&qkv), &gradient, Places::together(&self.0)).own
         };
+        let [to_qkv] = to_qkv;
         gradient_of(qkv, to_qkv)
     }
 }

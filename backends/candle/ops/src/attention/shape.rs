@@ -20,7 +20,8 @@ pub struct AttentionShape {
     pub head_dim: usize,
     /// Factor of the scores, usually `1 / sqrt(head_dim)`.
     pub scale: f32,
-    /// Rotation of queries and keys by their position in the sequence, counted from 0.
+    /// Rotation of queries and keys by their position in the sequence, counted from 0, or from the
+    /// end of the [prefix](crate::causal_attention_with_prefix).
     pub rope: Option<Rope>,
 }
 
@@ -40,13 +41,18 @@ impl AttentionShape {
         self.kv_heads * self.head_dim
     }
 
+    /// Columns of queries, keys and values side by side.
+    pub(crate) fn fused_width(&self) -> usize {
+        self.query_width() + 2 * self.key_width()
+    }
+
     /// Query heads that share a key head.
     pub(crate) fn group(&self) -> usize {
         self.heads / self.kv_heads
     }
 
-    /// That the parts fit each other.
-    pub(crate) fn check(&self, op: &str) -> Result<()> {
+    /// That the parts fit each other, and a prefix of so many positions.
+    pub(crate) fn check(&self, op: &str, prefix: usize) -> Result<()> {
         let Self { batch, time, heads, kv_heads, head_dim, .. } = *self;
         if [batch, time, heads, kv_heads, head_dim].contains(&0) {
             bail!(
@@ -61,8 +67,13 @@ impl AttentionShape {
             if rope.rotary_dim() > head_dim {
                 bail!("{op}: rope rotates {} dimensions of {head_dim}", rope.rotary_dim())
             }
-            if rope.positions() < time {
-                bail!("{op}: rope covers {} positions, not {time}", rope.positions())
+            if rope.positions() < prefix + time {
+                let parts = if prefix > 0 {
+                    format!("{prefix} of the prefix and {time} of a sequence")
+                } else {
+                    time.to_string()
+                };
+                bail!("{op}: rope covers {} positions, not {parts}", rope.positions())
             }
         }
         Ok(())

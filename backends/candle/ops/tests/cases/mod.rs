@@ -49,6 +49,7 @@ pub(crate) fn all() -> Vec<Case> {
     cases.extend(linears());
     cases.extend(tables());
     cases.extend(attentions());
+    cases.extend(prefixed_attentions());
     cases
 }
 
@@ -202,18 +203,24 @@ fn tables() -> Vec<Case> {
     cases
 }
 
+fn shape(
+    (batch, time): (usize, usize),
+    (heads, kv_heads): (usize, usize),
+    head_dim: usize,
+    rotary_dim: Option<usize>,
+) -> AttentionShape {
+    let rope = rotary_dim.map(|dim| Rope::new(100.0, dim, 150).unwrap());
+    AttentionShape { batch, time, heads, kv_heads, head_dim, scale: 0.7, rope }
+}
+
 fn attentions() -> Vec<Case> {
-    let shape = |batch, time, heads, kv_heads, head_dim, rotary_dim: Option<usize>| {
-        let rope = rotary_dim.map(|dim| Rope::new(100.0, dim, time + 1).unwrap());
-        AttentionShape { batch, time, heads, kv_heads, head_dim, scale: 0.7, rope }
-    };
     let shapes = [
-        ("one token", shape(2, 1, 2, 2, 4, Some(4))),
-        ("several heads", shape(2, 9, 3, 3, 4, None)),
-        ("more than a block of queries", shape(1, 131, 2, 2, 4, None)),
-        ("grouped queries", shape(2, 70, 6, 2, 4, None)),
-        ("rotated", shape(2, 11, 2, 2, 6, Some(6))),
-        ("partly rotated, one key head", shape(1, 70, 3, 1, 8, Some(4))),
+        ("one token", shape((2, 1), (2, 2), 4, Some(4))),
+        ("several heads", shape((2, 9), (3, 3), 4, None)),
+        ("more than a block of queries", shape((1, 131), (2, 2), 4, None)),
+        ("grouped queries", shape((2, 70), (6, 2), 4, None)),
+        ("rotated", shape((2, 11), (2, 2), 6, Some(6))),
+        ("partly rotated, one key head", shape((1, 70), (3, 1), 8, Some(4))),
     ];
     let mut cases = Vec::new();
     for (name, shape) in shapes {
@@ -234,6 +241,41 @@ fn attentions() -> Vec<Case> {
             tensors(&[&[tokens, q + 2 * kv]]),
             move |x| fused::causal_attention_fused(&x[0], &c),
             move |x| composed::causal_attention_fused(&x[0], &d),
+        ));
+    }
+    cases
+}
+
+fn prefixed_attentions() -> Vec<Case> {
+    let shapes = [
+        ("one row and one token", 1, shape((2, 1), (2, 2), 4, Some(4))),
+        ("several heads", 3, shape((3, 9), (3, 3), 4, None)),
+        ("more than a block of queries", 5, shape((1, 131), (2, 2), 4, None)),
+        ("grouped queries", 7, shape((2, 70), (6, 2), 4, None)),
+        ("rotated, more than a block of rows", 70, shape((2, 11), (2, 2), 6, Some(6))),
+        ("partly rotated, one key head", 16, shape((2, 70), (3, 1), 8, Some(4))),
+    ];
+    let mut cases = Vec::new();
+    for (name, rows, shape) in shapes {
+        let (tokens, q, kv) = (
+            shape.batch * shape.time,
+            shape.heads * shape.head_dim,
+            shape.kv_heads * shape.head_dim,
+        );
+        let (a, b, c) = (shape.clone(), shape.clone(), shape);
+        cases.push(case(
+            format!("causal_attention_with_prefix, {name}"),
+            tensors(&[&[tokens, q + 2 * kv], &[rows, 2 * kv]]),
+            move |x| fused::causal_attention_with_prefix(&x[0], &x[1], &a),
+            move |x| composed::causal_attention_with_prefix(&x[0], &x[1], &b),
+        ));
+        // As where queries, keys and values come from weights of their own.
+        let (a, b) = (c.clone(), c);
+        cases.push(case(
+            format!("causal_attention_with_prefix of joined matrices, {name}"),
+            tensors(&[&[rows, 2 * kv], &[tokens, q], &[tokens, kv], &[tokens, kv]]),
+            move |x| fused::causal_attention_with_prefix(&Tensor::cat(&x[1..], 1)?, &x[0], &a),
+            move |x| composed::causal_attention_with_prefix(&Tensor::cat(&x[1..], 1)?, &x[0], &b),
         ));
     }
     cases

@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use super::{Inputs, Place, Scratch, blocks, probabilities, room, rotated};
+use super::{Inputs, Place, Scratch, blocks, probabilities, room};
 use crate::buffer::SharedBuffer;
 use crate::matmul::{Matrix, Old, Threads, multiply};
 
@@ -15,8 +15,9 @@ pub(in crate::attention) fn forward(inputs: &Inputs<'_>) -> Vec<f32> {
             let (sequence, head) = (task / shape.heads, task % shape.heads);
             let place = Place { buffer: 0, row_stride: shape.query_width(), offset: 0 };
             forward_head(inputs, scratch, sequence, head, |position, row| {
+                let start = place.of(sequence * shape.time + position, head, shape.head_dim);
                 // SAFETY: a task writes only the columns of its own head in the rows of its sequence.
-                unsafe { output.write(place.of(shape, sequence, position, head), row) }
+                unsafe { output.write(start, row) }
             });
         },
     );
@@ -31,16 +32,12 @@ fn forward_head(
     head: usize,
     write: impl Fn(usize, &[f32]),
 ) {
-    let shape = inputs.shape;
-    let (size, kv_head) = ((shape.time, shape.head_dim), head / shape.group());
-    let rope = shape.rope.as_ref();
-    let q = rotated(inputs.q.view(shape, sequence, head), rope, size, &mut scratch.q);
-    let k = rotated(inputs.k.view(shape, sequence, kv_head), rope, size, &mut scratch.k);
-    let v = inputs.v.view(shape, sequence, kv_head);
+    let (shape, first) = (inputs.shape, inputs.first());
+    let [q, k, v] = inputs.head(&mut scratch.copies, sequence, head);
     for (start, rows) in blocks(shape.time) {
-        let seen = start + rows;
+        let seen = first + start + rows;
         let (q, k) = (q.rows(start, rows), k.rows(0, seen));
-        let p = probabilities(&mut scratch.probabilities, q, k, shape.scale, (start, rows));
+        let p = probabilities(&mut scratch.probabilities, q, k, shape.scale, (first + start, rows));
         let output = room(&mut scratch.block, rows * shape.head_dim);
         let p = Matrix::new(p, rows, seen);
         multiply(output, Old::Overwrite, 1.0, p, v.rows(0, seen), Threads::One);
