@@ -8,6 +8,7 @@
 use candle_core::{D, DType, Device, Result, Tensor};
 
 use crate::cross_entropy::counted_rows;
+use crate::dropout::factors;
 use crate::{AttentionShape, Rope, WeightLayout};
 
 /// Composed [`layer_norm`](crate::layer_norm).
@@ -111,6 +112,25 @@ pub fn swiglu(gate: &Tensor, up: &Tensor) -> Result<Tensor> {
 /// If a primitive refuses its arguments.
 pub fn add(a: &Tensor, b: &Tensor) -> Result<Tensor> {
     a.add(b)
+}
+
+/// Composed [`scaled_add`](crate::scaled_add).
+///
+/// # Errors
+/// If a primitive refuses its arguments.
+pub fn scaled_add(x: &Tensor, update: &Tensor, scale: f32) -> Result<Tensor> {
+    x.add(&(update * f64::from(scale))?)
+}
+
+/// Composed [`dropout`](crate::dropout), for a probability that it takes; the factors are made on the
+/// CPU.
+///
+/// # Errors
+/// If a primitive refuses its arguments.
+pub fn dropout(x: &Tensor, probability: f64, seed: u64) -> Result<Tensor> {
+    let factors = factors(probability, seed, x.elem_count());
+    let factors = Tensor::from_vec(factors, x.shape(), &Device::Cpu)?.to_dtype(x.dtype())?;
+    x.mul(&factors.to_device(x.device())?)
 }
 
 /// Composed [`embedding`](crate::embedding).

@@ -46,6 +46,7 @@ mod buffer;
 mod check;
 pub mod composed;
 mod cross_entropy;
+mod dropout;
 mod embedding;
 mod floats;
 mod gradient_check;
@@ -58,11 +59,12 @@ mod rope;
 mod simd;
 
 pub use activation::{gelu_erf, gelu_tanh, relu, silu, swiglu};
-pub use add::add;
+pub use add::{add, scaled_add};
 pub use attention::{
     AttentionShape, causal_attention, causal_attention_fused, causal_attention_with_prefix,
 };
 pub use cross_entropy::linear_cross_entropy;
+pub use dropout::dropout;
 pub use embedding::embedding;
 pub use gradient_check::{GradientCheck, GradientReport, check_gradients};
 pub use linear::{WeightLayout, frozen_linear, linear};

@@ -6,7 +6,7 @@ use candle_core::{DType, Device, Result, Tensor};
 use candle_fused_ops::{
     AttentionShape, GradientCheck, Rope, WeightLayout, add, causal_attention,
     causal_attention_fused, causal_attention_with_prefix, check_gradients, embedding,
-    frozen_linear, layer_norm, linear, linear_cross_entropy, rms_norm, swiglu,
+    frozen_linear, layer_norm, linear, linear_cross_entropy, rms_norm, scaled_add, swiglu,
 };
 
 fn zeros(shape: &[usize]) -> Tensor {
@@ -27,6 +27,7 @@ fn shapes_that_do_not_fit_are_named() {
     assert_names(layer_norm(&x, &zeros(&[6]), &zeros(&[7]), 1e-5), &["bias", "[4, 6]", "[7]"]);
     assert_names(rms_norm(&zeros(&[2, 4, 6]), &zeros(&[6]), 1e-5), &["matrix", "[2, 4, 6]"]);
     assert_names(add(&x, &zeros(&[6, 4])), &["[4, 6]", "[6, 4]"]);
+    assert_names(scaled_add(&x, &zeros(&[6, 4]), 0.5), &["update", "[4, 6]", "[6, 4]"]);
     assert_names(swiglu(&x, &zeros(&[4, 5])), &["gate", "up", "[4, 6]", "[4, 5]"]);
     let weight = zeros(&[5, 6]);
     for op in [linear, frozen_linear] {

@@ -2,8 +2,10 @@
 
 // Clippy permits this in test functions, but does not know that these only serve them.
 
+mod attention;
+
 use candle_core::{Device, Result, Tensor};
-use candle_fused_ops::{self as fused, AttentionShape, Rope, WeightLayout, composed};
+use candle_fused_ops::{self as fused, WeightLayout, composed};
 
 type Function = Box<dyn Fn(&[Tensor]) -> Result<Tensor> + Send + Sync>;
 
@@ -45,11 +47,12 @@ fn case(
 
 pub(crate) fn all() -> Vec<Case> {
     let mut cases = activations();
+    cases.extend(adapters());
     cases.extend(norms());
     cases.extend(linears());
     cases.extend(tables());
-    cases.extend(attentions());
-    cases.extend(prefixed_attentions());
+    cases.extend(attention::plain());
+    cases.extend(attention::prefixed());
     cases
 }
 
@@ -94,6 +97,40 @@ fn activations() -> Vec<Case> {
             fused::add(&fused::add(&t, &t)?, &t.contiguous()?)
         },
         |x| composed::add(&x[0].t()?, &(x[0].t()? * 2.0)?),
+    ));
+    cases
+}
+
+/// What adapters add to a model. The second shape is longer than the piece that one thread takes.
+fn adapters() -> Vec<Case> {
+    let mut cases = Vec::new();
+    for shape in [[9, 5], [130, 127]] {
+        for scale in [-2.5, 1.0] {
+            cases.push(case(
+                format!("scaled_add {shape:?} {scale}"),
+                tensors(&[&shape, &shape]),
+                move |x| fused::scaled_add(&x[0], &x[1], scale),
+                move |x| composed::scaled_add(&x[0], &x[1], scale),
+            ));
+        }
+        cases.push(case(
+            format!("dropout {shape:?}"),
+            tensors(&[&shape]),
+            |x| fused::dropout(&x[0], 0.3, 5),
+            |x| composed::dropout(&x[0], 0.3, 5),
+        ));
+    }
+    cases.push(case(
+        "scaled_add of views and of one tensor twice",
+        tensors(&[&[5, 9]]),
+        |x| fused::scaled_add(&x[0].t()?, &x[0].t()?, 0.5),
+        |x| composed::scaled_add(&x[0].t()?, &x[0].t()?, 0.5),
+    ));
+    cases.push(case(
+        "dropout of a view",
+        tensors(&[&[5, 9]]),
+        |x| fused::dropout(&x[0].t()?, 0.5, 1),
+        |x| composed::dropout(&x[0].t()?, 0.5, 1),
     ));
     cases
 }
@@ -200,83 +237,5 @@ fn tables() -> Vec<Case> {
         |x| fused::linear_cross_entropy(&x[0], &x[1], &[1, 2, 3, 10], None)? * 3.0,
         |x| composed::linear_cross_entropy(&x[0], &x[1], &[1, 2, 3, 10], None)? * 3.0,
     ));
-    cases
-}
-
-fn shape(
-    (batch, time): (usize, usize),
-    (heads, kv_heads): (usize, usize),
-    head_dim: usize,
-    rotary_dim: Option<usize>,
-) -> AttentionShape {
-    let rope = rotary_dim.map(|dim| Rope::new(100.0, dim, 150).unwrap());
-    AttentionShape { batch, time, heads, kv_heads, head_dim, scale: 0.7, rope }
-}
-
-fn attentions() -> Vec<Case> {
-    let shapes = [
-        ("one token", shape((2, 1), (2, 2), 4, Some(4))),
-        ("several heads", shape((2, 9), (3, 3), 4, None)),
-        ("more than a block of queries", shape((1, 131), (2, 2), 4, None)),
-        ("grouped queries", shape((2, 70), (6, 2), 4, None)),
-        ("rotated", shape((2, 11), (2, 2), 6, Some(6))),
-        ("partly rotated, one key head", shape((1, 70), (3, 1), 8, Some(4))),
-    ];
-    let mut cases = Vec::new();
-    for (name, shape) in shapes {
-        let (tokens, q, kv) = (
-            shape.batch * shape.time,
-            shape.heads * shape.head_dim,
-            shape.kv_heads * shape.head_dim,
-        );
-        let (a, b, c, d) = (shape.clone(), shape.clone(), shape.clone(), shape);
-        cases.push(case(
-            format!("causal_attention, {name}"),
-            tensors(&[&[tokens, q], &[tokens, kv], &[tokens, kv]]),
-            move |x| fused::causal_attention(&x[0], &x[1], &x[2], &a),
-            move |x| composed::causal_attention(&x[0], &x[1], &x[2], &b),
-        ));
-        cases.push(case(
-            format!("causal_attention_fused, {name}"),
-            tensors(&[&[tokens, q + 2 * kv]]),
-            move |x| fused::causal_attention_fused(&x[0], &c),
-            move |x| composed::causal_attention_fused(&x[0], &d),
-        ));
-    }
-    cases
-}
-
-fn prefixed_attentions() -> Vec<Case> {
-    let shapes = [
-        ("one row and one token", 1, shape((2, 1), (2, 2), 4, Some(4))),
-        ("several heads", 3, shape((3, 9), (3, 3), 4, None)),
-        ("more than a block of queries", 5, shape((1, 131), (2, 2), 4, None)),
-        ("grouped queries", 7, shape((2, 70), (6, 2), 4, None)),
-        ("rotated, more than a block of rows", 70, shape((2, 11), (2, 2), 6, Some(6))),
-        ("partly rotated, one key head", 16, shape((2, 70), (3, 1), 8, Some(4))),
-    ];
-    let mut cases = Vec::new();
-    for (name, rows, shape) in shapes {
-        let (tokens, q, kv) = (
-            shape.batch * shape.time,
-            shape.heads * shape.head_dim,
-            shape.kv_heads * shape.head_dim,
-        );
-        let (a, b, c) = (shape.clone(), shape.clone(), shape);
-        cases.push(case(
-            format!("causal_attention_with_prefix, {name}"),
-            tensors(&[&[tokens, q + 2 * kv], &[rows, 2 * kv]]),
-            move |x| fused::causal_attention_with_prefix(&x[0], &x[1], &a),
-            move |x| composed::causal_attention_with_prefix(&x[0], &x[1], &b),
-        ));
-        // As where queries, keys and values come from weights of their own.
-        let (a, b) = (c.clone(), c);
-        cases.push(case(
-            format!("causal_attention_with_prefix of joined matrices, {name}"),
-            tensors(&[&[rows, 2 * kv], &[tokens, q], &[tokens, kv], &[tokens, kv]]),
-            move |x| fused::causal_attention_with_prefix(&Tensor::cat(&x[1..], 1)?, &x[0], &a),
-            move |x| composed::causal_attention_with_prefix(&Tensor::cat(&x[1..], 1)?, &x[0], &b),
-        ));
-    }
     cases
 }
