@@ -23,6 +23,16 @@ pub fn gelu_erf(x: &mut [f32]) {
     each(x, |values| GeluErf { values });
 }
 
+/// `max(x, 0)`, in place. NaN stays NaN.
+pub fn relu(x: &mut [f32]) {
+    each(x, |values| Relu { values });
+}
+
+/// `x * sigmoid(x)`, in place; also called swish.
+pub fn silu(x: &mut [f32]) {
+    each(x, |values| Silu { values });
+}
+
 /// `out = silu(gate) * up` for rows of `width`: the gated unit of Llama and its descendants.
 /// Shazeer (2020), <https://arxiv.org/abs/2002.05202>, eq. 6.
 ///
@@ -89,6 +99,41 @@ impl Kernel for GeluErf<'_> {
     }
 }
 
+struct Relu<'a> {
+    values: &'a mut [f32],
+}
+
+impl Kernel for Relu<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, _: S) {
+        for x in self.values {
+            *x = if *x < 0.0 { 0.0 } else { *x };
+        }
+    }
+}
+
+struct Silu<'a> {
+    values: &'a mut [f32],
+}
+
+impl Kernel for Silu<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, _: S) {
+        for x in self.values {
+            *x = swish(*x);
+        }
+    }
+}
+
+#[inline(always)]
+fn swish(x: f32) -> f32 {
+    x / (1.0 + exp(-x))
+}
+
 struct SiluMul<'a> {
     gate: &'a [f32],
     up: &'a [f32],
@@ -101,7 +146,7 @@ impl Kernel for SiluMul<'_> {
     #[inline(always)]
     fn run<S: Simd>(self, _: S) {
         for ((out, gate), up) in self.out.iter_mut().zip(self.gate).zip(self.up) {
-            *out = gate / (1.0 + exp(-gate)) * up;
+            *out = swish(*gate) * up;
         }
     }
 }

@@ -56,11 +56,11 @@ mod rows;
 mod simd;
 mod tensor;
 
-pub use activation::{gelu_erf, gelu_tanh, silu_mul};
+pub use activation::{gelu_erf, gelu_tanh, relu, silu, silu_mul};
 pub use attention::{AttentionShape, cached_attention, cached_attention_tensor};
 pub use kv_cache::{KvCache, Segment};
 pub use likelihood::log_softmax_pick;
 pub use linear::{PackedLinear, PackedPrecision, WeightLayout};
 pub use norm::{layer_norm_rows, rms_norm_rows};
 pub use rope::{HeadColumns, RopeTable, apply_rope, rope_table};
-pub use rows::{Rows, add_assign, gather_add_rows, gather_rows};
+pub use rows::{Rows, add_assign, add_scaled_columns, gather_add_rows, gather_rows};

@@ -2,7 +2,7 @@
 
 use candle_core::{Result, bail};
 
-use super::parallel;
+use super::parallel::{self, Shared};
 
 /// Rows of equal width inside of a flat buffer, possibly between other columns.
 ///
@@ -112,7 +112,7 @@ pub fn add_assign(x: &mut [f32], y: &[f32]) -> Result<()> {
     if x.len() != y.len() {
         bail!("add_assign: {} values and {} values", x.len(), y.len());
     }
-    let (tasks, cost, shared) = (x.len().div_ceil(CHUNK), x.len(), parallel::Shared::new(x));
+    let (tasks, cost, shared) = (x.len().div_ceil(CHUNK), x.len(), Shared::new(x));
     parallel::for_each(tasks, cost, |task| {
         let y = &y[task * CHUNK..];
         let y = &y[..y.len().min(CHUNK)];
@@ -120,6 +120,38 @@ pub fn add_assign(x: &mut [f32], y: &[f32]) -> Result<()> {
         let x = unsafe { shared.part(task * CHUNK, y.len()) };
         for (x, y) in x.iter_mut().zip(y) {
             *x += y;
+        }
+    });
+    Ok(())
+}
+
+/// `out[i][offset + j] += scale * update[i][j]`: adds the update of a low-rank adapter (Hu et al.
+/// 2021, <https://arxiv.org/abs/2106.09685>) to the columns of one projection among several.
+///
+/// `out` is (rows, stride), `update` is (rows, columns).
+///
+/// # Errors
+///
+/// If the slices do not have as many such rows, or the columns do not fit a row.
+pub fn add_scaled_columns(
+    out: &mut [f32],
+    stride: usize,
+    offset: usize,
+    update: &[f32],
+    columns: usize,
+    scale: f32,
+) -> Result<()> {
+    let rows = count("add_scaled_columns: update", update, columns)?;
+    check_dense("add_scaled_columns: output", out, rows, stride)?;
+    if offset > stride || columns > stride - offset {
+        bail!("add_scaled_columns: {columns} columns from column {offset} of {stride}");
+    }
+    let out = Shared::new(out);
+    parallel::for_each(rows, update.len(), |row| {
+        // SAFETY: rows do not overlap, and each is one task's.
+        let out = unsafe { out.part(row * stride + offset, columns) };
+        for (out, update) in out.iter_mut().zip(&update[row * columns..]) {
+            *out += scale * update;
         }
     });
     Ok(())

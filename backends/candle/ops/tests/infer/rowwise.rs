@@ -2,8 +2,9 @@
 
 use candle_core::Result;
 use candle_fused_ops::infer::{
-    HeadColumns, Rows, add_assign, apply_rope, gather_add_rows, gather_rows, gelu_erf, gelu_tanh,
-    layer_norm_rows, log_softmax_pick, rms_norm_rows, rope_table, silu_mul,
+    HeadColumns, Rows, add_assign, add_scaled_columns, apply_rope, gather_add_rows, gather_rows,
+    gelu_erf, gelu_tanh, layer_norm_rows, log_softmax_pick, relu, rms_norm_rows, rope_table, silu,
+    silu_mul,
 };
 
 use crate::{bits, error, on_threads, values};
@@ -82,6 +83,13 @@ fn activations_agree_with_f64() -> Result<()> {
         assert!((f64::from(erfs) - expected).abs() < 3e-7 * (1.0 + x.abs()), "{x}: {erfs}");
     }
 
+    let (mut plain, mut swish) = (x.clone(), x.clone());
+    relu(&mut plain);
+    silu(&mut swish);
+    assert!(x.iter().zip(plain).all(|(x, relu)| relu == x.max(0.0)));
+    let expected: Vec<f64> = wide.iter().map(|x| x / (1.0 + (-x).exp())).collect();
+    assert!(error(&swish, &expected) < 1e-6);
+
     let fused = scaled(5 * 2 * 37, 2, 7.0);
     let mut out = vec![0.0; 5 * 37];
     let columns = |offset| Rows::columns(&fused, 2 * 37, offset);
@@ -98,11 +106,13 @@ fn activations_agree_with_f64() -> Result<()> {
 #[test]
 fn activations_saturate() {
     let extremes = [f32::NEG_INFINITY, -1e30, -60.0, 60.0, 1e30, f32::NAN];
-    let (mut tanh, mut erfs) = (extremes, extremes);
-    gelu_tanh(&mut tanh);
-    gelu_erf(&mut erfs);
-    for out in [tanh, erfs] {
-        assert!(out[2].abs() < 1e-30 && out[5].is_nan());
+    type InPlace = fn(&mut [f32]);
+    let functions: [(InPlace, f32); 4] =
+        [(gelu_tanh, 1e-30), (gelu_erf, 1e-30), (relu, 0.0), (silu, 1e-23)];
+    for (function, remainder) in functions {
+        let mut out = extremes;
+        function(&mut out);
+        assert!(out[2].abs() <= remainder && out[5].is_nan());
         assert_eq!(out[3..5], extremes[3..5]);
     }
 }
@@ -113,15 +123,18 @@ fn elements_do_not_see_their_place() {
     let up = values(x.len(), 4);
     let run = |x: &[f32], up: &[f32]| {
         let (mut tanh, mut erfs, mut sum) = (x.to_vec(), x.to_vec(), x.to_vec());
-        let mut silu = vec![0.0; x.len()];
+        let (mut plain, mut swish) = (x.to_vec(), x.to_vec());
+        let mut gated = vec![0.0; x.len()];
         gelu_tanh(&mut tanh);
         gelu_erf(&mut erfs);
         add_assign(&mut sum, up).unwrap();
-        silu_mul(Rows::dense(x, 1), Rows::dense(up, 1), 1, &mut silu).unwrap();
-        [tanh, erfs, sum, silu].map(|out| bits(&out))
+        relu(&mut plain);
+        silu(&mut swish);
+        silu_mul(Rows::dense(x, 1), Rows::dense(up, 1), 1, &mut gated).unwrap();
+        [tanh, erfs, sum, plain, swish, gated].map(|out| bits(&out))
     };
     let whole = on_threads(3, || run(&x, &up));
-    let mut pieces = [const { Vec::new() }; 4];
+    let mut pieces = [const { Vec::new() }; 6];
     for (x, up) in x.chunks(77).zip(up.chunks(77)) {
         for (piece, out) in pieces.iter_mut().zip(run(x, up)) {
             piece.extend(out);
@@ -139,6 +152,61 @@ fn residuals_add_up_to_the_length() -> Result<()> {
     let message = add_assign(&mut x, &y[1..]).expect_err("one value is missing").to_string();
     assert!(message.contains("9001 values and 9000 values"), "{message}");
     Ok(())
+}
+
+#[test]
+fn scaled_updates_reach_their_columns_alone() -> Result<()> {
+    let (stride, offset, columns) = (11, 3, 5);
+    let (before, update) = (values(MANY * stride, 1), values(MANY * columns, 2));
+    let mut out = before.clone();
+    on_threads(3, || add_scaled_columns(&mut out, stride, offset, &update, columns, 0.25))?;
+    for (index, (after, before)) in out.iter().zip(&before).enumerate() {
+        let (row, column) = (index / stride, index % stride);
+        let added = column.checked_sub(offset).filter(|column| *column < columns);
+        let added = added.map_or(0.0, |column| 0.25 * update[row * columns + column]);
+        assert_eq!(*after, before + added, "row {row}, column {column}");
+    }
+    // All columns, and the last ones.
+    let mut whole = before.clone();
+    add_scaled_columns(&mut whole, columns, 0, &update[..], columns, 1.0)
+        .expect_err("too many rows");
+    add_scaled_columns(&mut whole, stride, 0, &before, stride, 1.0)?;
+    assert!(whole.iter().zip(&before).all(|(whole, before)| *whole == 2.0 * before));
+    add_scaled_columns(&mut whole, stride, stride - columns, &update, columns, 0.0)
+}
+
+#[test]
+fn scaled_updates_of_a_row_do_not_see_other_rows() -> Result<()> {
+    // Enough for several threads.
+    let (stride, offset, columns) = (1600, 70, 1500);
+    let (before, update) = (values(MANY * stride, 1), values(MANY * columns, 2));
+    let mut whole = before.clone();
+    on_threads(3, || add_scaled_columns(&mut whole, stride, offset, &update, columns, 0.3))?;
+    let mut rows = before;
+    for (row, update) in rows.chunks_mut(stride).zip(update.chunks(columns)) {
+        add_scaled_columns(row, stride, offset, update, columns, 0.3)?;
+    }
+    assert!(bits(&whole) == bits(&rows));
+    Ok(())
+}
+
+#[test]
+fn scaled_updates_refuse_what_does_not_fit() {
+    let mut out = [0.0; 12];
+    for (stride, offset, update, columns, expected) in [
+        (6, 4, 6, 3, "3 columns from column 4 of 6"),
+        (6, usize::MAX, 6, 3, "of 6"),
+        (6, 0, 9, 3, "12 values are not (3, 6)"),
+        (6, 0, 7, 3, "7 values are not rows of 3"),
+        (6, 0, 0, 0, "0 values are not rows of 0"),
+    ] {
+        let update = vec![1.0; update];
+        let message = add_scaled_columns(&mut out, stride, offset, &update, columns, 1.0)
+            .expect_err("does not fit")
+            .to_string();
+        assert!(message.contains(expected), "{message}");
+    }
+    assert_eq!(out, [0.0; 12]);
 }
 
 #[test]
