@@ -85,6 +85,10 @@ impl KvCache {
 
     /// Writes keys and values of (tokens, kv_heads * head_dim) from `position` of `slot`.
     ///
+    /// Keys are taken as they are: whoever rotates keys has done so. From position 0, the slot then
+    /// holds just these: a trained prefix comes before a sequence so, whose first token has the
+    /// position after it (see [`causal_attention_with_prefix`](crate::causal_attention_with_prefix)).
+    ///
     /// # Errors
     ///
     /// If the slices are not of one such shape, there is no such slot, `position` leaves a gap, or

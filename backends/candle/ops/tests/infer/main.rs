@@ -2,6 +2,7 @@
 
 mod attention;
 mod linear;
+mod prefix;
 mod rowwise;
 
 use rayon::ThreadPoolBuilder;
