@@ -106,6 +106,13 @@ fn operations(criterion: &mut Criterion) {
         || fused::causal_attention_fused(&qkv, &shape),
         || composed::causal_attention_fused(&qkv, &shape),
     );
+    let prefix = variable(&[16, 2 * WIDTH], 1.0);
+    compare(
+        criterion,
+        "causal_attention_with_prefix",
+        || fused::causal_attention_with_prefix(&qkv, &prefix, &shape),
+        || composed::causal_attention_with_prefix(&qkv, &prefix, &shape),
+    );
     compare(
         criterion,
         "embedding",
