@@ -7,6 +7,7 @@
 // Nothing a user can cause may panic; tests, which the workspace's lints also cover, may.
 #![warn(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
+pub mod adapter;
 pub mod calls;
 pub mod causal_lm;
 pub mod corpus;
