@@ -2,14 +2,15 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use async_trait::async_trait;
 
 use crate::{Error, ErrorKind, Observer, Result, Silent, Subject, ToxicityScorer, Trainer};
 
-/// What a loaded model may use, and whom it tells. None of it changes a text.
+/// What is loaded with a model, what it may use, and whom it tells. But for the adapter, none of it
+/// changes a text.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct LoadOptions {
@@ -19,11 +20,13 @@ pub struct LoadOptions {
     pub rows: Option<usize>,
     /// Threads that compute; the framework's choice when not given.
     pub threads: Option<usize>,
+    /// The directory of an adapter to load with the model.
+    pub adapter: Option<PathBuf>,
 }
 
 impl Default for LoadOptions {
     fn default() -> Self {
-        Self { observer: Arc::new(Silent), rows: None, threads: None }
+        Self { observer: Arc::new(Silent), rows: None, threads: None, adapter: None }
     }
 }
 
@@ -48,6 +51,13 @@ impl LoadOptions {
         self.threads = Some(threads);
         self
     }
+
+    /// Loads the adapter in a directory with the model.
+    #[must_use]
+    pub fn with_adapter(mut self, directory: impl Into<PathBuf>) -> Self {
+        self.adapter = Some(directory.into());
+        self
+    }
 }
 
 /// Opens model directories of a framework.
@@ -56,6 +66,8 @@ impl LoadOptions {
 /// - `load` gives a subject whose generator and likelihood share the weights in memory; dropping it
 ///   frees them.
 /// - `options.observer` hears of the tokens that the subject generates.
+/// - `options.adapter` is loaded with the model; a framework that loads none refuses it
+///   ([`ErrorKind::Unsupported`]).
 /// - A directory that is not a model of this framework is an error that says what is missing.
 #[async_trait]
 pub trait ModelLoader: Debug + Send + Sync + 'static {

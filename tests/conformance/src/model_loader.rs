@@ -11,6 +11,7 @@ use crate::Violation;
 clauses! { "ModelLoader":
     SHARED = "`load` gives a subject whose generator and likelihood share the weights in memory";
     MISSING = "A directory that is not a model of this framework is an error that says what is missing.";
+    ADAPTER = "`options.adapter` is loaded with the model";
     HEARS = "`options.observer` hears of the tokens that the subject generates.";
 }
 
@@ -47,6 +48,12 @@ pub async fn model_loader(
         SHARED.same("whose likelihood", &likelihood.info(), &subject.generator.info())?;
         crate::likelihood(&**likelihood).await?;
     }
+    let nothing = directory.join("no-adapter");
+    let adapted = LoadOptions::default().with_adapter(&nothing);
+    let error =
+        ADAPTER.refused("an adapter that is not there", loader.load(model, &adapted).await)?;
+    let names_it = error.path().is_some_and(|path| path.starts_with(&nothing));
+    ADAPTER.require(names_it, || format!("{} is not named: {error}", nothing.display()))?;
     let again = SHARED.answered("once more", loader.load(model, &LoadOptions::default()).await)?;
     SHARED.same("loaded twice", &again.generator.info(), &subject.generator.info())
 }

@@ -83,6 +83,7 @@ impl PipelineConfig {
         self.prompts.validate()?;
         self.generation.sampling.validate()?;
         self.selection.validate()?;
+        self.method.validate()?;
         self.training.validate()
     }
 }

@@ -121,7 +121,7 @@ impl Pipeline {
         self.trainer.capabilities().require(&self.config.method, self.trainer.info())?;
         let run = self.open(model, run).await?;
         if !run.selection().join(SUMMARY).is_file() {
-            let base = self.load(model, BASE).await?;
+            let base = self.load(BASE, model, None).await?;
             self.write_corpus(&run, &base).await?;
         }
         let selection = self.select(&run).await?;
@@ -169,8 +169,14 @@ impl Pipeline {
         RunDirectory::open(run, &manifest)
     }
 
-    async fn load(&self, directory: &Path, name: &str) -> Result<Subject> {
-        let options = LoadOptions::default().with_observer(Arc::clone(&self.observer));
+    async fn load(
+        &self,
+        name: &str,
+        directory: &Path,
+        adapter: Option<PathBuf>,
+    ) -> Result<Subject> {
+        let mut options = LoadOptions::default().with_observer(Arc::clone(&self.observer));
+        options.adapter = adapter;
         let mut subject = self.loader.load(directory, &options).await?;
         name.clone_into(&mut subject.name);
         Ok(subject)
@@ -319,9 +325,16 @@ impl Pipeline {
             return Ok((evaluations, changes));
         }
         let mut evaluations = Vec::new();
-        let subjects = [(BASE, model.to_path_buf()), (DETOXIFIED, run.model())];
-        for (name, directory) in subjects.iter().filter(|_| !self.evaluators.is_empty()) {
-            let subject = self.load(directory, name).await?;
+        let base = model.to_path_buf();
+        let made = if self.config.method.makes_adapter() {
+            (DETOXIFIED, base.clone(), Some(run.model()))
+        } else {
+            (DETOXIFIED, run.model(), None)
+        };
+        let subjects =
+            if self.evaluators.is_empty() { vec![] } else { vec![(BASE, base, None), made] };
+        for (name, directory, adapter) in subjects {
+            let subject = self.load(name, &directory, adapter).await?;
             for evaluator in &self.evaluators {
                 let context = EvaluationContext {
                     directory: evaluation_directory(run, name, evaluator.info()),

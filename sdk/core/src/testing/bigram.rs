@@ -217,6 +217,15 @@ pub struct BigramLoader;
 #[async_trait]
 impl ModelLoader for BigramLoader {
     async fn load(&self, directory: &Path, options: &LoadOptions) -> Result<Subject> {
+        if let Some(adapter) = &options.adapter {
+            return Err(Error::new(
+                ErrorKind::Unsupported,
+                "bigram",
+                "load the adapter",
+                "this framework has none",
+            )
+            .with_path(adapter));
+        }
         let model: Arc<dyn CausalLm> = Arc::new(BigramLm::open(directory)?);
         Ok(Subject {
             name: "bigram".to_owned(),

@@ -104,6 +104,7 @@ fn train(
     observer: &dyn Observer,
 ) -> Result<TrainingOutcome> {
     job.config.validate()?;
+    job.method.validate()?;
     backend.capabilities().require(&job.method, backend.info())?;
     let _lock = DirectoryLock::acquire(&job.work)?;
     let digests = |files: &[PathBuf]| files.iter().map(Digest::of_file).collect::<Result<_>>();

@@ -4,6 +4,7 @@ mod checkpoint;
 mod initial_values;
 mod job;
 mod local;
+mod method;
 mod metrics;
 mod packing;
 mod schedule;
@@ -15,8 +16,11 @@ mod token_store;
 mod trainer;
 
 pub use initial_values::normal_values;
-pub use job::{Method, OptimizerConfig, TrainingConfig, TrainingJob};
+pub use job::{OptimizerConfig, TrainingConfig, TrainingJob};
 pub use local::LocalTrainer;
+pub use method::{
+    Bottleneck, BottleneckActivation, BottleneckSize, Lora, Method, Placement, Prefix,
+};
 pub use metrics::{StepMetrics, ValidationMetrics};
 pub use schedule::{Decay, LearningRate};
 pub use session::{BatchLoss, ParameterCounts, TokenBatch, TrainBackend, TrainSession};

@@ -15,6 +15,7 @@ enum Fault {
     DoesNotSayWhere,
     ToldNobody,
     RatesByAnotherModel,
+    LeavesOutTheAdapter,
 }
 
 #[derive(Debug)]
@@ -23,12 +24,16 @@ struct Broken(Fault);
 #[async_trait]
 impl ModelLoader for Broken {
     async fn load(&self, directory: &Path, options: &LoadOptions) -> Result<Subject> {
-        let silent = LoadOptions::default();
-        let options = if self.0 == Fault::ToldNobody { &silent } else { options };
+        let mut options = options.clone();
+        match self.0 {
+            Fault::ToldNobody => options.observer = LoadOptions::default().observer,
+            Fault::LeavesOutTheAdapter => options.adapter = None,
+            _ => {}
+        }
         if self.0 == Fault::MakesUpAModel && !directory.join("bigram.f32").is_file() {
             BigramLm::new(2).save(directory)?;
         }
-        let mut subject = BigramLoader.load(directory, options).await.map_err(|error| {
+        let mut subject = BigramLoader.load(directory, &options).await.map_err(|error| {
             if self.0 == Fault::DoesNotSayWhere {
                 return Error::new(ErrorKind::NotFound, "broken", "load", "no model");
             }
@@ -48,6 +53,7 @@ async fn every_fault_breaks_its_sentence() {
         (Fault::MakesUpAModel, "is an error that says what is missing"),
         (Fault::DoesNotSayWhere, "is an error that says what is missing"),
         (Fault::ToldNobody, "hears of the tokens"),
+        (Fault::LeavesOutTheAdapter, "`options.adapter` is loaded"),
         (Fault::RatesByAnotherModel, "share the weights in memory"),
     ] {
         let root = tempfile::tempdir().unwrap();
