@@ -101,6 +101,31 @@ impl KvCache {
         self.append_segments(Rows::dense(k, width), Rows::dense(v, width), &[segment])
     }
 
+    /// Reads the keys and values of one token, (kv_heads * head_dim) each, as they were written.
+    ///
+    /// # Errors
+    ///
+    /// If the slices are of another length, or the slot does not hold that position.
+    pub fn read(&self, slot: usize, position: usize, k: &mut [f32], v: &mut [f32]) -> Result<()> {
+        check_dense("key-value cache: keys", k, 1, self.kv_heads * self.head_dim)?;
+        check_dense("key-value cache: values", v, 1, self.kv_heads * self.head_dim)?;
+        if position >= self.filled(slot) {
+            bail!("key-value cache: no position {position} in slot {slot}");
+        }
+        let padded = self.head_dim.next_multiple_of(LANES);
+        let column = position / PANEL * PANEL * self.head_dim + position % PANEL;
+        let heads = k.chunks_exact_mut(self.head_dim).zip(v.chunks_exact_mut(self.head_dim));
+        for (head, (k, v)) in heads.enumerate() {
+            v.copy_from_slice(&self.values(slot, head)[position * padded..][..self.head_dim]);
+            for (key, kept) in
+                k.iter_mut().zip(self.keys(slot, head)[column..].iter().step_by(PANEL))
+            {
+                *key = *kept;
+            }
+        }
+        Ok(())
+    }
+
     /// Writes the keys and values of all segments, whose tokens are the consecutive rows of `k`
     /// and `v`.
     pub(crate) fn append_segments(
