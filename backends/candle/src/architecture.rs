@@ -22,6 +22,13 @@ pub(crate) struct ParameterSpec {
     pub(crate) role: Role,
 }
 
+impl ParameterSpec {
+    /// How many numbers it is.
+    pub(crate) fn size(&self) -> u64 {
+        self.shape.iter().product::<usize>() as u64
+    }
+}
+
 /// What a parameter does, which decides how it begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Role {
@@ -38,6 +45,8 @@ pub(crate) enum Role {
 pub(crate) struct Affine {
     pub(crate) weight: Parameter,
     pub(crate) bias: Option<Parameter>,
+    pub(crate) input: usize,
+    pub(crate) output: usize,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -90,6 +99,30 @@ pub(crate) struct Block {
     pub(crate) feed_forward: FeedForward,
 }
 
+impl Block {
+    /// Its matrices.
+    fn affines(&self) -> Vec<Affine> {
+        let mut affines = match self.projections {
+            Projections::Fused(all) => vec![all],
+            Projections::Separate { query, key, value } => vec![query, key, value],
+        };
+        affines.push(self.attention_output);
+        match self.feed_forward {
+            FeedForward::Plain { up, down, .. } => affines.extend([up, down]),
+            FeedForward::SwiGlu { gate, up, down } => affines.extend([gate, up, down]),
+        }
+        affines
+    }
+}
+
+/// A matrix of a block under the name of its module.
+#[derive(Clone, Debug)]
+pub(crate) struct LinearModule {
+    /// Such as `h.0.attn.c_attn`.
+    pub(crate) name: String,
+    pub(crate) affine: Affine,
+}
+
 /// A pre-norm, decoder-only transformer.
 #[derive(Clone, Debug)]
 pub(crate) struct Architecture {
@@ -97,6 +130,8 @@ pub(crate) struct Architecture {
     pub(crate) family: &'static str,
     /// What a checkpoint puts, or leaves out, before the name of every parameter but the head's.
     pub(crate) prefix: &'static str,
+    /// What a checkpoint calls the list of blocks.
+    pub(crate) block_list: &'static str,
     /// Ends of the names of buffers that old checkpoints hold and nobody reads.
     pub(crate) ignored: &'static [&'static str],
     pub(crate) vocabulary: usize,
@@ -129,7 +164,21 @@ impl Architecture {
 
     /// How many numbers all parameters are.
     pub(crate) fn size(&self) -> u64 {
-        self.parameters.iter().map(|spec| spec.shape.iter().product::<usize>() as u64).sum()
+        self.parameters.iter().map(ParameterSpec::size).sum()
+    }
+
+    /// Columns of a token's keys, and of its values.
+    pub(crate) fn key_width(&self) -> usize {
+        self.kv_heads * self.head_width
+    }
+
+    /// The matrices of all blocks, in order.
+    pub(crate) fn linear_modules(&self) -> Vec<LinearModule> {
+        let module = |affine: Affine| {
+            let spec = &self.parameters[affine.weight.0];
+            LinearModule { name: spec.name.trim_end_matches(".weight").to_owned(), affine }
+        };
+        self.blocks.iter().flat_map(Block::affines).map(module).collect()
     }
 
     /// The parameters' names in a checkpoint whose transformer is called `prefix`.
@@ -181,7 +230,7 @@ impl ParameterList {
         };
         let weight = self.add(format!("{name}.weight"), &shape);
         let bias = bias.then(|| self.bias(name, output));
-        Affine { weight, bias }
+        Affine { weight, bias, input, output }
     }
 
     pub(crate) fn layer_norm(&mut self, name: &str, width: usize) -> Norm {

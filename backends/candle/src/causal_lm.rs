@@ -4,12 +4,14 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
+use detoxlm_core::adapter::AdapterDirectory;
 use detoxlm_core::causal_lm::{
     CausalLm, CausalLmCapabilities, DecodeSession, HfTokenizer, TokenLikelihood, Tokenizer,
 };
-use detoxlm_core::{Error, ErrorKind, Info, ModelDirectory, Result};
+use detoxlm_core::{DigestBuilder, Error, ErrorKind, Info, ModelDirectory, Result};
 use rayon::ThreadPool;
 
+use crate::adapters;
 use crate::architecture::Architecture;
 use crate::checkpoint::Checkpoint;
 use crate::error::{COMPONENT, error};
@@ -27,6 +29,8 @@ pub struct CandleLm {
     tokenizer: HfTokenizer,
     engine: Engine,
     pool: Arc<ThreadPool>,
+    /// Who the model is without an adapter.
+    base: Info,
 }
 
 impl CandleLm {
@@ -48,7 +52,30 @@ impl CandleLm {
             env!("CARGO_PKG_VERSION"),
             directory.digest()?,
         );
-        Ok(Self { info, tokenizer, engine, pool })
+        Ok(Self { base: info.clone(), info, tokenizer, engine, pool })
+    }
+
+    /// The same base model with the adapter in a directory, made by us, by PEFT (LoRA, prefix) or by
+    /// AdapterHub's `adapters` (bottleneck). The base's weights are shared, not copied; an adapter
+    /// that this model was loaded with is left out.
+    ///
+    /// # Errors
+    /// When a file is missing or malformed, or the adapter was made for another model, or has tensors
+    /// whose names or shapes do not fit this one; they are named.
+    pub fn with_adapter(&self, directory: impl AsRef<Path>) -> Result<Self> {
+        let directory = AdapterDirectory::open(directory)?;
+        directory.check_base(&self.base.digest)?;
+        let added = adapters::open(self.engine.architecture(), &directory)?;
+        let engine = self.pool.install(|| self.engine.adapted(&added))?;
+        let mut digest = DigestBuilder::new();
+        digest.update(self.base.digest.as_str()).update(directory.digest()?.as_str());
+        let info = Info::new(
+            format!("{}+{}", self.base.name, ModelDirectory::name_of(directory.path())),
+            env!("CARGO_PKG_VERSION"),
+            digest.finish(),
+        );
+        let (tokenizer, pool) = (self.tokenizer.clone(), Arc::clone(&self.pool));
+        Ok(Self { info, tokenizer, engine, pool, base: self.base.clone() })
     }
 }
 
@@ -59,7 +86,7 @@ impl CausalLm for CandleLm {
 
     fn capabilities(&self) -> CausalLmCapabilities {
         let architecture = self.engine.architecture();
-        CausalLmCapabilities::new(architecture.vocabulary, architecture.context_length)
+        CausalLmCapabilities::new(architecture.vocabulary, self.engine.context_length())
             .with_batch_invariance(true)
     }
 

@@ -12,8 +12,11 @@
 //! in `f32` on the processor, on threads that the backend owns ([`CandleOptions`]), and has the same
 //! bits whatever their number. Options of a configuration that are not built are refused by name.
 //!
-//! - [`CandleLm`] decodes and rates text, batch-invariantly.
-//! - [`CandleTrainBackend`] fine-tunes all parameters.
+//! - [`CandleLm`] decodes and rates text, batch-invariantly; [`CandleLm::with_adapter`] gives the same
+//!   model with an adapter.
+//! - [`CandleTrainBackend`] fine-tunes all parameters, or bottleneck adapters, LoRA or a prefix that
+//!   are added to them.
+//! - [`merge`] folds LoRA into its base.
 //! - [`register`] makes both known as the framework `candle`.
 //! - [`initialise`] makes a model to be trained from nothing, [`to_half_precision`] one to be shipped.
 //! - `write_embedded_model` unpacks the small language model that comes with the feature `embedded`.
@@ -44,6 +47,7 @@
 // Nothing a user can cause may panic; tests, which the workspace's lints also cover, may.
 #![warn(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
+mod adapters;
 mod architecture;
 mod causal_lm;
 mod checkpoint;
@@ -56,6 +60,7 @@ mod inference;
 mod initialise;
 mod llama2c;
 mod loader;
+mod merge;
 mod model_files;
 mod options;
 mod rotary;
@@ -70,5 +75,6 @@ pub use half_precision::to_half_precision;
 pub use initialise::initialise;
 pub use llama2c::convert_llama2c;
 pub use loader::{CandleLoader, register};
+pub use merge::{MergeCheck, merge};
 pub use options::CandleOptions;
 pub use training::CandleTrainBackend;

@@ -40,11 +40,19 @@ impl ModelLoader for CandleLoader {
             Some(threads) => self.options.with_threads(threads),
             None => self.options,
         };
-        let model = self.worker.run(move |_| CandleLm::open(path, resources)).await?;
+        let adapter = options.adapter.clone();
+        let load = move || {
+            let base = CandleLm::open(path, resources)?;
+            match adapter {
+                Some(adapter) => base.with_adapter(adapter),
+                None => Ok(base),
+            }
+        };
+        let model = self.worker.run(move |_| load()).await?;
         let model: Arc<dyn CausalLm> = Arc::new(model);
         let generator = LocalGenerator::new(Arc::clone(&model))?.with_options(options);
         Ok(Subject {
-            name: ModelDirectory::name_of(directory),
+            name: ModelDirectory::name_of(options.adapter.as_deref().unwrap_or(directory)),
             generator: Arc::new(generator),
             likelihood: Some(Arc::new(LocalLikelihood::new(model)?)),
         })

@@ -91,6 +91,15 @@ impl Weights {
         self.tensors.iter().map(|(name, at)| (name.as_str(), self.files[at.file].path.as_path()))
     }
 
+    /// A tensor's shape.
+    ///
+    /// # Errors
+    /// When it is missing.
+    pub(crate) fn shape(&self, name: &str) -> Result<&[usize]> {
+        let stored = self.tensors.get(name).ok_or_else(|| self.missing(name))?;
+        Ok(&stored.shape)
+    }
+
     /// A tensor of this shape as `f32`, row-major.
     ///
     /// # Errors
@@ -98,8 +107,8 @@ impl Weights {
     pub(crate) fn read(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>> {
         let Some(stored) = self.tensors.get(name) else {
             return Err(self.missing(name).with_remedy(
-                "config.json describes a model with this tensor: use the weights and the \
-                 configuration of the same model",
+                "the configuration describes one with this tensor: use the weights and the \
+                 configuration that belong together",
             ));
         };
         let file = &self.files[stored.file];

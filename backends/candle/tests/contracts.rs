@@ -5,7 +5,7 @@ mod common;
 use common::{MODELS, fixture, open};
 use detoxlm_candle::register;
 use detoxlm_core::Registry;
-use detoxlm_core::training::Method;
+use detoxlm_core::training::{Bottleneck, Lora, Method, Prefix};
 
 fn registry() -> Registry {
     let mut registry = Registry::new();
@@ -34,14 +34,23 @@ async fn the_loader_and_what_it_loads_keep_their_contracts() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_trainer_keeps_its_contract() {
+async fn the_trainer_keeps_its_contract_with_every_method() {
     let registry = registry();
     let trainer = &registry.framework("candle").unwrap().trainer;
+    let methods = [
+        Method::Full {},
+        Method::Bottleneck(Bottleneck::default()),
+        // What is dropped is dropped again after an interruption.
+        Method::Lora(Lora { dropout: 0.1, ..Lora::default() }),
+        Method::Prefix(Prefix { length: 4, projection_width: Some(5) }),
+    ];
     for name in ["gpt2", "llama3"] {
-        let directory = tempfile::tempdir().unwrap();
-        let base = fixture(name);
-        detoxlm_conformance::trainer(trainer.as_ref(), &Method::Full {}, &base, directory.path())
-            .await
-            .unwrap();
+        for method in &methods {
+            let directory = tempfile::tempdir().unwrap();
+            let base = fixture(name);
+            detoxlm_conformance::trainer(trainer.as_ref(), method, &base, directory.path())
+                .await
+                .unwrap();
+        }
     }
 }

@@ -70,6 +70,7 @@ pub(super) fn describe(config: &Config<'_>) -> Result<Architecture> {
     Ok(Architecture {
         family: "gpt2",
         prefix: "transformer.",
+        block_list: "h",
         ignored: &[".attn.bias", ".attn.masked_bias"],
         vocabulary: read.vocab_size,
         context_length: read.n_positions,

@@ -128,6 +128,7 @@ fn describe(
     Ok(Architecture {
         family,
         prefix: "model.",
+        block_list: "layers",
         ignored: &[".rotary_emb.inv_freq"],
         vocabulary: read.vocab_size,
         context_length: read.max_position_embeddings,

@@ -1,5 +1,7 @@
 //! One forward pass over a ragged batch of tokens.
 
+use std::sync::Arc;
+
 use candle_core::Result as CandleResult;
 use candle_fused_ops::infer::{
     AttentionShape, HeadColumns, KvCache, PackedLinear, RopeTable, Rows, Segment, add_assign,
@@ -7,8 +9,10 @@ use candle_fused_ops::infer::{
 };
 use detoxlm_core::Result;
 
+use super::adapted::{Additions, BlockAdditions};
 use super::packed::{PackedBlock, PackedFeedForward, PackedNorm, Packer};
 use super::scratch::{Scratch, room};
+use crate::adapters::AdaptationValues;
 use crate::architecture::{Activation, Architecture};
 use crate::checkpoint::Checkpoint;
 use crate::error::internal;
@@ -31,9 +35,9 @@ pub(super) struct Piece<'a> {
     pub(super) is_last: bool,
 }
 
-/// A model ready to compute.
-pub(crate) struct Engine {
-    pub(super) architecture: Architecture,
+/// A model's weights, packed.
+struct Base {
+    architecture: Architecture,
     embedding: Vec<f32>,
     position_embedding: Option<Vec<f32>>,
     rotary: Option<RopeTable>,
@@ -42,9 +46,14 @@ pub(crate) struct Engine {
     head: PackedLinear,
 }
 
-impl Engine {
-    /// Reads and packs the weights, on the current thread pool.
-    pub(crate) fn load(architecture: Architecture, checkpoint: &Checkpoint) -> Result<Self> {
+/// A model ready to compute, with what is added to it. Engines of one base share its weights.
+pub(crate) struct Engine {
+    base: Arc<Base>,
+    additions: Additions,
+}
+
+impl Base {
+    fn load(architecture: Architecture, checkpoint: &Checkpoint) -> Result<Self> {
         let packer = Packer { architecture: &architecture, checkpoint };
         let rotary = architecture
             .rotary
@@ -70,20 +79,71 @@ impl Engine {
             architecture,
         })
     }
+}
 
-    pub(crate) const fn architecture(&self) -> &Architecture {
-        &self.architecture
+impl Engine {
+    /// Reads and packs the weights, on the current thread pool.
+    pub(crate) fn load(architecture: Architecture, checkpoint: &Checkpoint) -> Result<Self> {
+        let additions = Additions::none(&architecture);
+        Ok(Self { base: Arc::new(Base::load(architecture, checkpoint)?), additions })
     }
 
-    /// An empty cache for each layer.
+    /// The same base with these additions, in place of those of this engine.
+    pub(crate) fn adapted(&self, added: &AdaptationValues) -> Result<Self> {
+        let additions = Additions::pack(self.architecture(), added)?;
+        Ok(Self { base: Arc::clone(&self.base), additions })
+    }
+
+    pub(crate) fn architecture(&self) -> &Architecture {
+        &self.base.architecture
+    }
+
+    /// Tokens that a sequence may have.
+    pub(crate) fn context_length(&self) -> usize {
+        self.architecture().context_length - self.additions.prefix_length()
+    }
+
+    /// Position of a sequence's first token.
+    pub(super) fn first_position(&self) -> usize {
+        self.additions.prefix_length()
+    }
+
+    /// A cache for each layer, with room for sequences of so many tokens. Nothing is in it.
     pub(super) fn caches(&self, slots: usize, capacity: usize) -> Vec<KvCache> {
-        let Architecture { kv_heads, head_width, .. } = self.architecture;
-        self.blocks.iter().map(|_| KvCache::new(slots, capacity, kv_heads, head_width)).collect()
+        let &Architecture { kv_heads, head_width, ref blocks, .. } = self.architecture();
+        let capacity = self.first_position() + capacity;
+        blocks.iter().map(|_| KvCache::new(slots, capacity, kv_heads, head_width)).collect()
+    }
+
+    /// Begins a sequence in a slot, whose first token has the first position.
+    pub(super) fn begin(&self, caches: &mut [KvCache], slot: usize) -> CandleResult<()> {
+        self.additions.write_prefix(caches, slot)
+    }
+
+    /// The keys and values that every layer keeps of a text, as a prefix holds them: (tokens,
+    /// layers * 2 * key width), a layer's keys and then its values. On the current thread pool.
+    pub(crate) fn keys_and_values(&self, tokens: &[u32]) -> Result<Vec<f32>> {
+        let keep = || {
+            let mut caches = self.caches(1, tokens.len());
+            self.begin(&mut caches, 0)?;
+            let start = self.first_position();
+            let text = Piece { slot: 0, start, tokens, owner: 0, is_last: true };
+            self.run([text], &mut caches, &mut Scratch::default(), |_, _| Ok(()))?;
+            let width = self.architecture().key_width();
+            let mut rows = vec![0.0; tokens.len() * 2 * width * caches.len()];
+            for (index, cell) in rows.chunks_exact_mut(2 * width).enumerate() {
+                let (token, layer) = (index / caches.len(), index % caches.len());
+                let (keys, values) = cell.split_at_mut(width);
+                caches[layer].read(0, start + token, keys, values)?;
+            }
+            Ok(rows)
+        };
+        keep().map_err(internal("read keys and values"))
     }
 
     /// The first id that is not in the vocabulary.
     pub(super) fn foreign(&self, tokens: &[u32]) -> Option<u32> {
-        tokens.iter().copied().find(|&token| token as usize >= self.architecture.vocabulary)
+        tokens.iter().copied().find(|&token| token as usize >= self.architecture().vocabulary)
     }
 
     /// Computes the hidden states of all tokens, (tokens, width), in passes of bounded size, and
@@ -130,8 +190,8 @@ impl Engine {
         logits: &mut [f32],
     ) -> CandleResult<()> {
         let normed = room(normed, hidden.len());
-        self.final_norm.apply(hidden, self.architecture.epsilon as f32, normed)?;
-        self.head.forward_into(normed, rows, logits)
+        self.base.final_norm.apply(hidden, self.architecture().epsilon as f32, normed)?;
+        self.base.head.forward_into(normed, rows, logits)
     }
 
     fn pass<'s>(
@@ -152,22 +212,26 @@ impl Engine {
             .iter()
             .map(|piece| Segment { slot: piece.slot, start: piece.start, len: piece.tokens.len() })
             .collect();
-        let width = self.architecture.width;
+        let base = &self.base;
+        let width = base.architecture.width;
         let hidden = room(&mut scratch.hidden, size * width);
-        gather_rows(&self.embedding, width, &scratch.tokens, hidden)?;
-        if let Some(table) = &self.position_embedding {
+        gather_rows(&base.embedding, width, &scratch.tokens, hidden)?;
+        if let Some(table) = &base.position_embedding {
             gather_add_rows(table, width, &scratch.positions, hidden)?;
         }
-        for (block, cache) in self.blocks.iter().zip(caches) {
-            self.attend(block, cache, &segments, size, scratch)?;
-            self.feed_forward(block, size, scratch)?;
+        for ((block, added), cache) in base.blocks.iter().zip(&self.additions.blocks).zip(caches) {
+            base.attend(block, added, cache, &segments, size, scratch)?;
+            base.feed_forward(block, added, size, scratch)?;
         }
         Ok(&scratch.hidden[..size * width])
     }
+}
 
+impl Base {
     fn attend(
         &self,
         block: &PackedBlock,
+        added: &BlockAdditions,
         cache: &mut KvCache,
         segments: &[Segment],
         size: usize,
@@ -181,6 +245,7 @@ impl Engine {
         block.attention_norm.apply(hidden, self.architecture.epsilon as f32, normed)?;
         let projections = room(&mut scratch.projections, size * stride);
         block.projections.forward_into(normed, size, projections)?;
+        added.projections.add(normed, projections, size, &mut scratch.additions)?;
         if let Some(table) = &self.rotary {
             let rotated =
                 HeadColumns { stride, offset: 0, heads: heads + kv_heads, head_dim: head_width };
@@ -205,12 +270,17 @@ impl Engine {
         )?;
         let update = room(&mut scratch.update, size * width);
         block.attention_output.forward_into(attended, size, update)?;
+        added.attention_output.add(attended, update, size, &mut scratch.additions)?;
+        if let Some(bottleneck) = &added.after_attention {
+            bottleneck.change(hidden, update, size, &mut scratch.additions)?;
+        }
         add_assign(hidden, update)
     }
 
     fn feed_forward(
         &self,
         block: &PackedBlock,
+        added: &BlockAdditions,
         size: usize,
         scratch: &mut Scratch,
     ) -> CandleResult<()> {
@@ -223,20 +293,27 @@ impl Engine {
             PackedFeedForward::Plain { up, activation, down } => {
                 let inner = room(&mut scratch.inner, size * inner_width);
                 up.forward_into(normed, size, inner)?;
+                added.feed_forward_in.add(normed, inner, size, &mut scratch.additions)?;
                 match activation {
                     Activation::GeluTanh => gelu_tanh(inner),
                     Activation::GeluErf => gelu_erf(inner),
                 }
                 down.forward_into(inner, size, update)?;
+                added.feed_forward_out.add(inner, update, size, &mut scratch.additions)?;
             }
             PackedFeedForward::SwiGlu { gate_up, down } => {
                 let both = room(&mut scratch.inner, size * 2 * inner_width);
                 gate_up.forward_into(normed, size, both)?;
+                added.feed_forward_in.add(normed, both, size, &mut scratch.additions)?;
                 let columns = |offset| Rows::columns(both, 2 * inner_width, offset);
                 let gated = room(&mut scratch.gated, size * inner_width);
                 silu_mul(columns(0), columns(inner_width), inner_width, gated)?;
                 down.forward_into(gated, size, update)?;
+                added.feed_forward_out.add(gated, update, size, &mut scratch.additions)?;
             }
+        }
+        if let Some(bottleneck) = &added.after_feed_forward {
+            bottleneck.change(hidden, update, size, &mut scratch.additions)?;
         }
         add_assign(hidden, update)
     }

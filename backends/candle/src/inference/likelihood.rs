@@ -9,6 +9,7 @@ use rayon::prelude::*;
 use super::engine::{Engine, Piece};
 use super::scratch::{Scratch, room};
 use super::session::foreign_token;
+use crate::architecture::Architecture;
 use crate::error::{error, internal};
 
 const OPERATION: &str = "rate tokens";
@@ -25,7 +26,7 @@ impl Engine {
         &self,
         sequences: &[&[u32]],
     ) -> Result<Vec<Vec<TokenLikelihood>>> {
-        let context = self.architecture.context_length;
+        let context = self.context_length();
         for (index, sequence) in sequences.iter().enumerate() {
             if sequence.len() > context {
                 return Err(error(
@@ -83,27 +84,32 @@ impl Rater<'_> {
     fn rate(&mut self, group: &[&[u32]]) -> CandleResult<Vec<Vec<TokenLikelihood>>> {
         let Self { engine, caches, scratch, normed, logits } = self;
         let longest = group.iter().map(|sequence| sequence.len()).max().unwrap_or(0);
-        let fits = |cache: &KvCache| cache.slots() >= group.len() && cache.capacity() >= longest;
+        let needed = engine.first_position() + longest;
+        let fits = |cache: &KvCache| cache.slots() >= group.len() && cache.capacity() >= needed;
         if !caches.first().is_some_and(fits) {
             *caches = engine.caches(group.len(), longest);
+            for slot in 0..group.len() {
+                engine.begin(caches, slot)?;
+            }
         }
+        let first = engine.first_position();
         // The last token of a sequence predicts nothing that is asked for.
         let pieces = group.iter().enumerate().map(|(index, sequence)| Piece {
             slot: index,
-            start: 0,
+            start: first,
             tokens: &sequence[..sequence.len().saturating_sub(1)],
             owner: index,
             is_last: true,
         });
         let mut answers: Vec<_> =
             group.iter().map(|sequence| Vec::with_capacity(sequence.len())).collect();
-        let (width, vocabulary) = (engine.architecture.width, engine.architecture.vocabulary);
+        let &Architecture { width, vocabulary, .. } = engine.architecture();
         let chunk = (CHUNK_LOGITS / vocabulary).clamp(16, 1024);
         engine.run(pieces, caches, scratch, |pass, hidden| {
             let targets: Vec<_> = pass
                 .iter()
                 .flat_map(|piece| {
-                    let next = &group[piece.owner][piece.start + 1..][..piece.tokens.len()];
+                    let next = &group[piece.owner][piece.start - first + 1..][..piece.tokens.len()];
                     next.iter().map(move |&target| (piece.owner, target as usize))
                 })
                 .collect();

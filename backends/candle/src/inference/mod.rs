@@ -1,5 +1,6 @@
 //! Forward passes without gradients, over packed weights and a key-value cache.
 
+mod adapted;
 mod engine;
 mod likelihood;
 mod packed;

@@ -1,5 +1,7 @@
 //! Activations of a forward pass, reused from pass to pass.
 
+use super::adapted::AdditionScratch;
+
 /// Buffers that grow to the largest pass and stay.
 #[derive(Default)]
 pub(super) struct Scratch {
@@ -16,6 +18,7 @@ pub(super) struct Scratch {
     pub(super) gated: Vec<f32>,
     pub(super) tokens: Vec<u32>,
     pub(super) positions: Vec<u32>,
+    pub(super) additions: AdditionScratch,
 }
 
 /// The first `len` values of a buffer that holds at least so many.

@@ -34,7 +34,7 @@ impl<'a> Session<'a> {
         rows: usize,
         capacity: usize,
     ) -> Result<Self> {
-        let context = engine.architecture.context_length;
+        let context = engine.context_length();
         if capacity > context {
             return Err(error(
                 ErrorKind::InvalidConfig,
@@ -93,6 +93,7 @@ impl<'a> Session<'a> {
             if let Some(token) = self.engine.foreign(tokens) {
                 return Err(foreign_token(self.engine, token));
             }
+            let start = self.engine.first_position() + start;
             pieces.push(Piece { slot: row.0, start, tokens, owner, is_last: true });
         }
         Ok(pieces)
@@ -102,6 +103,7 @@ impl<'a> Session<'a> {
 impl DecodeSession for Session<'_> {
     fn admit(&mut self) -> Result<RowId> {
         let row = self.free_row()?;
+        self.engine.begin(&mut self.caches, row).map_err(internal(OPERATION))?;
         self.rows[row] = Some(0);
         Ok(RowId(row))
     }
@@ -109,10 +111,10 @@ impl DecodeSession for Session<'_> {
     fn fork(&mut self, row: RowId) -> Result<RowId> {
         let length = self.length(row)?;
         let copy = self.free_row()?;
-        let caches = &mut self.caches;
+        let (caches, filled) = (&mut self.caches, self.engine.first_position() + length);
         self.pool
             .install(|| {
-                caches.par_iter_mut().try_for_each(|cache| cache.copy_prefix(row.0, copy, length))
+                caches.par_iter_mut().try_for_each(|cache| cache.copy_prefix(row.0, copy, filled))
             })
             .map_err(internal(OPERATION))?;
         self.rows[copy] = Some(length);
@@ -121,8 +123,8 @@ impl DecodeSession for Session<'_> {
 
     fn step(&mut self, entries: &[RowTokens<'_>], logits: &mut Logits) -> Result<()> {
         let pieces = self.pieces(entries)?;
-        let (engine, width) = (self.engine, self.engine.architecture.width);
-        let logits = logits.resize(entries.len(), engine.architecture.vocabulary);
+        let (engine, width) = (self.engine, self.engine.architecture().width);
+        let logits = logits.resize(entries.len(), engine.architecture().vocabulary);
         let Self { pool, caches, scratch, last, .. } = self;
         last.resize(entries.len() * width, 0.0);
         pool.install(|| {
@@ -167,12 +169,12 @@ impl fmt::Debug for Session<'_> {
 /// Fails if the system would not lend the memory of the caches, which the allocator answers by
 /// ending the process. It is asked for address space only, and gets it back at once.
 fn check_memory(engine: &Engine, rows: usize, capacity: usize) -> Result<()> {
-    let architecture = &engine.architecture;
+    let architecture = engine.architecture();
     let wanted = [
         2 * architecture.blocks.len(),
         architecture.kv_heads * architecture.head_width,
         rows,
-        capacity,
+        engine.first_position() + capacity,
     ]
     .into_iter()
     .try_fold(1_usize, usize::checked_mul);
@@ -193,7 +195,7 @@ fn misuse(message: String) -> Error {
 }
 
 pub(super) fn foreign_token(engine: &Engine, token: u32) -> Error {
-    let size = engine.architecture.vocabulary;
+    let size = engine.architecture().vocabulary;
     error(
         ErrorKind::InvalidInput,
         OPERATION,

@@ -135,8 +135,8 @@ mod tests {
         let loss = (loss + vector.sum_all().unwrap()).unwrap();
         let mut gradients = Gradients::none(2);
         let variables = vec![matrix, vector];
-        let store = (loss * scale).unwrap().backward().unwrap();
-        gradients.accumulate(&variables, store).unwrap();
+        let mut store = (loss * scale).unwrap().backward().unwrap();
+        gradients.add(&variables, &mut store).unwrap();
         (variables, gradients)
     }
 
@@ -184,8 +184,10 @@ mod tests {
         let device = &Device::Cpu;
         let used = Var::from_vec(vec![1_f32], 1, device).unwrap();
         let frozen = Var::from_vec(vec![1_f32, 2.0], 2, device).unwrap();
-        let store = used.sum_all().unwrap().backward().unwrap();
-        let error = Gradients::none(2).accumulate(&[used, frozen], store).unwrap_err();
+        let mut store = used.sum_all().unwrap().backward().unwrap();
+        let (variables, mut gradients) = ([used, frozen], Gradients::none(2));
+        gradients.add(&variables, &mut store).unwrap();
+        let error = gradients.require_all(&variables).unwrap_err();
         assert!(error.to_string().contains("no gradient reaches parameter 1 of shape [2]"));
     }
 }

@@ -5,7 +5,7 @@ use detoxlm_core::training::{
 };
 use detoxlm_core::{Digest, ErrorKind, Info, Result};
 
-use super::session::FullSession;
+use super::session::Session;
 use crate::error::{COMPONENT, error};
 use crate::options::CandleOptions;
 
@@ -28,7 +28,7 @@ impl CandleTrainBackend {
         let version = env!("CARGO_PKG_VERSION");
         Self {
             info: Info::new(COMPONENT, version, Digest::of(format!("{COMPONENT} {version}"))),
-            capabilities: TrainerCapabilities::new([Method::Full {}.name()]),
+            capabilities: TrainerCapabilities::new(Method::NAMES),
             options,
         }
     }
@@ -54,7 +54,8 @@ impl TrainBackend for CandleTrainBackend {
             .with_remedy(format!("supported: {}", self.capabilities.methods.join(", "))));
         }
         job.config.validate()?;
+        job.method.validate()?;
         let pool = self.options.pool()?;
-        Ok(Box::new(FullSession::open(&job.base, &job.config.optimizer, pool)?))
+        Ok(Box::new(Session::open(job, pool)?))
     }
 }

@@ -19,21 +19,31 @@ impl Gradients {
         Self(vec![None; parameters])
     }
 
-    /// Adds what a backward pass computed. The first gradient is kept as it is, without a copy.
-    ///
-    /// A parameter that none reaches is an error: it would silently stay as it was.
-    pub(super) fn accumulate(&mut self, variables: &[Var], mut store: GradStore) -> Result<()> {
-        for (index, (sum, variable)) in self.0.iter_mut().zip(variables).enumerate() {
-            let Some(gradient) = store.remove(variable) else {
-                bail!("no gradient reaches parameter {index} of shape {:?}", variable.dims())
-            };
+    /// Adds what a backward pass computed, taking it out of the store. The first gradient is kept as
+    /// it is, without a copy.
+    pub(super) fn add(&mut self, variables: &[Var], store: &mut GradStore) -> Result<()> {
+        for (sum, variable) in self.0.iter_mut().zip(variables) {
+            let Some(gradient) = store.remove(variable) else { continue };
             let gradient = gradient.contiguous()?;
             match sum {
                 None => *sum = Some(gradient),
-                Some(sum) => read(&gradient, |gradient| modify(sum, |sum| add(sum, gradient)))??,
+                Some(sum) => {
+                    read(&gradient, |gradient| modify(sum, |sum| add_values(sum, gradient)))??;
+                }
             }
         }
         Ok(())
+    }
+
+    /// That every parameter has a gradient: one that none reaches would silently stay as it was.
+    pub(super) fn require_all(&self, variables: &[Var]) -> Result<()> {
+        match self.0.iter().position(Option::is_none) {
+            Some(index) => bail!(
+                "no gradient reaches parameter {index} of shape {:?}",
+                variables[index].dims()
+            ),
+            None => Ok(()),
+        }
     }
 
     /// The global L2 norm.
@@ -56,7 +66,7 @@ impl Gradients {
     }
 }
 
-fn add(sum: &mut [f32], values: &[f32]) {
+fn add_values(sum: &mut [f32], values: &[f32]) {
     sum.par_chunks_mut(CHUNK).zip(values.par_chunks(CHUNK)).for_each(|(sum, values)| {
         for (sum, value) in sum.iter_mut().zip(values) {
             *sum += value;

@@ -1,62 +1,95 @@
 //! A model under training.
 
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use candle_core::{Device, Result as CandleResult, Var};
+use candle_core::{Device, Result as CandleResult, Tensor, Var};
+use detoxlm_core::adapter::{AdapterBase, AdapterDirectory};
 use detoxlm_core::causal_lm::{HfTokenizer, Tokenizer};
-use detoxlm_core::training::{
-    BatchLoss, OptimizerConfig, ParameterCounts, TokenBatch, TrainSession,
-};
+use detoxlm_core::corpus::read_texts;
+use detoxlm_core::training::{BatchLoss, ParameterCounts, TokenBatch, TrainSession, TrainingJob};
 use detoxlm_core::{Error, ErrorKind, ModelDirectory, Result};
 use rayon::ThreadPool;
 
 use super::adamw::AdamW;
 use super::gradients::Gradients;
 use super::network::Network;
-use super::{export, state};
-use crate::architecture::{Architecture, Parameter};
+use super::{backward, export, state};
+use crate::adapters::{AddedMethod, STORED_PREFIX};
+use crate::architecture::{Architecture, Parameter, ParameterSpec};
 use crate::causal_lm::fitting_tokenizer;
 use crate::checkpoint::Checkpoint;
 use crate::error::{error, internal};
 use crate::families;
+use crate::inference::Engine;
 
 const OPERATION: &str = "train";
 
-/// All parameters as variables, in the names and layout of the checkpoint they came from.
-pub(super) struct FullSession {
+/// A base model and what of it, or of what is added to it, is trained.
+pub(super) struct Session {
     base: ModelDirectory,
+    /// What is added; nothing where the base's own parameters are trained.
+    added: Option<AddedMethod>,
     tokenizer: HfTokenizer,
     pool: Arc<ThreadPool>,
     network: Network,
-    names: Vec<String>,
-    variables: Vec<Var>,
-    gradients: Gradients,
+    /// The base's parameters, unless they are the trained ones.
+    frozen: Vec<Tensor>,
+    /// Of the trained parameters, as in a file.
+    pub(super) names: Vec<String>,
+    pub(super) variables: Vec<Var>,
+    pub(super) gradients: Gradients,
     adamw: AdamW,
+    layer_by_layer: bool,
+    seed: u64,
+    /// Backward passes since the last step.
+    passes: u64,
 }
 
-impl FullSession {
-    pub(super) fn open(
-        base: &Path,
-        optimizer: &OptimizerConfig,
-        pool: Arc<ThreadPool>,
-    ) -> Result<Self> {
-        let base = ModelDirectory::open(base)?;
+impl Session {
+    pub(super) fn open(job: &TrainingJob, pool: Arc<ThreadPool>) -> Result<Self> {
+        let base = ModelDirectory::open(&job.base)?;
         let architecture = families::describe(&base)?;
+        // Before the weights are read: what is impossible is refused at once.
+        let added = AddedMethod::new(&architecture, &job.method)?;
         let tokenizer = fitting_tokenizer(&base, &architecture)?;
         let checkpoint = Checkpoint::open(&base, &architecture)?;
-        let variables = pool.install(|| load(&architecture, &checkpoint))?;
-        let network = Network::new(architecture).map_err(internal("load the model"))?;
+        let own = pool.install(|| read_all(&architecture, &checkpoint))?;
+        let (frozen, names, tensors) = match &added {
+            None => (Vec::new(), checkpoint.names().to_vec(), own),
+            Some(added) => {
+                let real = match added.real_tokens() {
+                    0 => Vec::new(),
+                    count => {
+                        let tokens = first_tokens(&job.corpus, &tokenizer, count)?;
+                        let engine = Engine::load(architecture.clone(), &checkpoint);
+                        pool.install(|| engine?.keys_and_values(&tokens))?
+                    }
+                };
+                let specs = &added.adaptation.parameters;
+                let values = added.initial_values(job.seed, real);
+                let names = specs.iter().map(|spec| spec.name.clone()).collect();
+                (own, names, specs.iter().zip(values).map(tensor).collect::<Result<_>>()?)
+            }
+        };
+        let variables = variables(tensors)?;
+        let adaptation = added.as_ref().map(|added| added.adaptation.clone()).unwrap_or_default();
+        let network = Network::new(architecture, adaptation).map_err(internal("load the model"))?;
         Ok(Self {
             base,
+            added,
             tokenizer,
             pool,
             network,
-            names: checkpoint.names().to_vec(),
+            frozen,
+            names,
             gradients: Gradients::none(variables.len()),
-            adamw: AdamW::new(optimizer.clone(), &variables),
+            adamw: AdamW::new(job.config.optimizer.clone(), &variables),
             variables,
+            layer_by_layer: job.config.gradient_checkpointing,
+            seed: job.seed,
+            passes: 0,
         })
     }
 
@@ -87,34 +120,79 @@ impl FullSession {
         }
     }
 
+    /// All parameters in the network's order; the trained ones as variables, or cut off from them.
+    fn parameters(&self, trained: impl Fn(&Var) -> Tensor) -> Vec<Tensor> {
+        self.frozen.iter().cloned().chain(self.variables.iter().map(trained)).collect()
+    }
+
     /// Adds the gradients of `weight * loss`; gives the loss.
     fn backward(&mut self, batch: &TokenBatch, weight: f64) -> CandleResult<f32> {
-        let parameters: Vec<_> =
-            self.variables.iter().map(|variable| variable.as_tensor().clone()).collect();
-        let loss = self.network.loss(&parameters, batch)?;
-        let store = loss.affine(weight, 0.0)?.backward()?;
-        self.gradients.accumulate(&self.variables, store)?;
-        loss.to_scalar()
+        let seed = Some(self.dropout_seed());
+        self.passes += 1;
+        let parameters = self.parameters(|variable| variable.as_tensor().clone());
+        let pass = self.network.pass(&parameters, batch, seed);
+        let (variables, gradients) = (&self.variables, &mut self.gradients);
+        let loss = if self.layer_by_layer {
+            let parameters: Vec<_> = parameters.iter().map(Tensor::detach).collect();
+            let detached = self.network.pass(&parameters, batch, seed);
+            let blocks = self.network.architecture().blocks.len();
+            backward::layer_by_layer(&pass, &detached, blocks, variables, gradients, weight)?
+        } else {
+            backward::through_one_graph(&pass, variables, gradients, weight)?
+        };
+        self.gradients.require_all(&self.variables)?;
+        Ok(loss)
+    }
+
+    /// The prefix as it is stored, with its projection folded.
+    fn stored_prefix(&self) -> CandleResult<Option<Tensor>> {
+        self.network.prefix(&self.parameters(Var::as_detached_tensor))
+    }
+
+    /// Different in every pass of every step, and the same after a restart.
+    fn dropout_seed(&self) -> u64 {
+        self.seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ (self.adamw.steps << 20) ^ self.passes
     }
 
     /// The loss alone. Detached parameters build no graph, so activations go as soon as they are used.
     fn forward(&self, batch: &TokenBatch) -> CandleResult<f32> {
-        let parameters: Vec<_> = self.variables.iter().map(Var::as_detached_tensor).collect();
-        self.network.loss(&parameters, batch)?.to_scalar()
+        let parameters = self.parameters(Var::as_detached_tensor);
+        self.network.pass(&parameters, batch, None).loss()?.to_scalar()
     }
 }
 
-/// Reads every parameter into a variable.
-fn load(architecture: &Architecture, checkpoint: &Checkpoint) -> Result<Vec<Var>> {
-    architecture
-        .parameters
-        .iter()
-        .enumerate()
-        .map(|(index, spec)| {
-            let values = checkpoint.read(architecture, Parameter(index))?;
-            Var::from_vec(values, spec.shape.as_slice(), &Device::Cpu)
-                .map_err(internal("load the model"))
-        })
+/// The parameters of the base.
+fn read_all(architecture: &Architecture, checkpoint: &Checkpoint) -> Result<Vec<Tensor>> {
+    let read = |(index, spec)| tensor((spec, checkpoint.read(architecture, Parameter(index))?));
+    architecture.parameters.iter().enumerate().map(read).collect()
+}
+
+/// The first tokens of a corpus as training sees them, each document ended; from the beginning again
+/// where there are too few.
+fn first_tokens(corpus: &[PathBuf], tokenizer: &HfTokenizer, count: usize) -> Result<Vec<u32>> {
+    let mut tokens = vec![tokenizer.bos()];
+    'reading: for path in corpus {
+        for text in read_texts(path)? {
+            tokens.extend(tokenizer.encode(&text?)?);
+            tokens.extend(tokenizer.eos().first());
+            if tokens.len() >= count {
+                break 'reading;
+            }
+        }
+    }
+    Ok(tokens.iter().copied().cycle().take(count).collect())
+}
+
+fn tensor((spec, values): (&ParameterSpec, Vec<f32>)) -> Result<Tensor> {
+    Tensor::from_vec(values, spec.shape.as_slice(), &Device::Cpu)
+        .map_err(internal("load the model"))
+}
+
+/// Tensors of which nobody else holds the storage, as variables.
+fn variables(tensors: Vec<Tensor>) -> Result<Vec<Var>> {
+    tensors
+        .into_iter()
+        .map(|tensor| Var::from_tensor(&tensor).map_err(internal("load the model")))
         .collect()
 }
 
@@ -127,14 +205,15 @@ fn failed(e: candle_core::Error) -> Error {
     internal(OPERATION)(e)
 }
 
-impl TrainSession for FullSession {
+impl TrainSession for Session {
     fn parameters(&self) -> ParameterCounts {
-        let total = self.network.architecture().size();
-        ParameterCounts { trainable: total, total }
+        let trainable = self.variables.iter().map(|variable| variable.elem_count() as u64).sum();
+        let added = self.network.adaptation().size();
+        ParameterCounts { trainable, total: self.network.architecture().size() + added }
     }
 
     fn context_length(&self) -> usize {
-        self.network.architecture().context_length
+        self.network.context_length()
     }
 
     fn vocabulary(&self) -> usize {
@@ -157,6 +236,7 @@ impl TrainSession for FullSession {
         let norm =
             pool.install(|| adamw.step(variables, gradients, learning_rate)).map_err(failed)?;
         gradients.clear();
+        self.passes = 0;
         Ok(norm)
     }
 
@@ -174,116 +254,30 @@ impl TrainSession for FullSession {
         let Self { pool, names, variables, adamw, .. } = self;
         pool.install(|| state::restore(directory, names, variables, adamw))?;
         self.gradients.clear();
+        self.passes = 0;
         Ok(())
     }
 
     fn export(&self, directory: &Path) -> Result<()> {
-        export::export(&self.base, &self.names, &self.variables, directory)
+        let trained: Vec<_> = self.variables.iter().map(Var::as_tensor).collect();
+        let Some(added) = &self.added else {
+            return export::model(&self.base, &self.names, &trained, directory);
+        };
+        let base = AdapterBase::of(&self.base, self.network.architecture().width)?;
+        AdapterDirectory::write(directory, &added.config, &base)?;
+        let file = directory.join(added.config.weights_file());
+        match self.pool.install(|| self.stored_prefix()).map_err(failed)? {
+            Some(prefix) => export::tensors(&[STORED_PREFIX.to_owned()], &[&prefix], &file),
+            None => export::tensors(&self.names, &trained, &file),
+        }
     }
 }
 
-impl fmt::Debug for FullSession {
+impl fmt::Debug for Session {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("FullSession")
+        f.debug_struct("Session")
             .field("base", &self.base.path())
             .field("steps", &self.adamw.steps)
             .finish_non_exhaustive()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::CandleOptions;
-    use crate::training::values::{modify, read};
-
-    const MODELS: [&str; 4] = ["gpt2", "llama3", "llama-linear-f16", "qwen2-bf16-sharded"];
-
-    fn open(name: &str) -> FullSession {
-        let models = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/fixtures/models");
-        let pool = CandleOptions::default().with_threads(2).pool().unwrap();
-        FullSession::open(&Path::new(models).join(name), &OptimizerConfig::default(), pool).unwrap()
-    }
-
-    /// Sequences `first..end` of a batch of 4 sequences of 24 tokens.
-    fn batch(sequences: std::ops::Range<u32>) -> TokenBatch {
-        let length = 24;
-        let ids = |shift: u32| -> Vec<u32> {
-            let tokens = sequences.start * length..sequences.end * length;
-            tokens.map(|index| 3 + (index + shift) * 71 % 290).collect()
-        };
-        TokenBatch {
-            inputs: ids(0),
-            targets: ids(1),
-            sequences: sequences.len(),
-            length: length as usize,
-        }
-    }
-
-    fn gradients(session: &FullSession) -> Vec<Vec<f32>> {
-        (0..session.variables.len())
-            .map(|index| read(session.gradients.get(index).unwrap(), <[f32]>::to_vec).unwrap())
-            .collect()
-    }
-
-    #[test]
-    fn every_parameter_of_every_family_gets_a_gradient() {
-        for name in MODELS {
-            let mut session = open(name);
-            session.accumulate(&batch(0..4), 1.0).unwrap();
-            for (parameter, gradient) in session.names.iter().zip(gradients(&session)) {
-                assert!(gradient.iter().all(|value| value.is_finite()), "{name}: {parameter}");
-                let largest = gradient.iter().fold(0_f32, |most, value| most.max(value.abs()));
-                assert!(largest > 1e-5, "{name}: {parameter}: {largest}");
-            }
-        }
-    }
-
-    #[test]
-    fn gradients_are_the_slopes_of_the_loss() {
-        for name in MODELS {
-            let mut session = open(name);
-            let batch = batch(0..2);
-            session.accumulate(&batch, 1.0).unwrap();
-            for (index, gradient) in gradients(&session).into_iter().enumerate() {
-                // Along the gradient itself, whose slope is its norm.
-                let norm = gradient.iter().map(|value| value * value).sum::<f32>().sqrt();
-                if norm < 1e-4 {
-                    continue;
-                }
-                let moved = |step: f32| {
-                    modify(&session.variables[index], |weights| {
-                        for (weight, slope) in weights.iter_mut().zip(&gradient) {
-                            *weight += step * slope / norm;
-                        }
-                    })
-                    .unwrap();
-                    session.evaluate(&batch).unwrap().mean
-                };
-                let step = 2e-3;
-                let rise = moved(step) - moved(-2.0 * step);
-                moved(step);
-                let slope = rise / f64::from(2.0 * step);
-                let error = (slope / f64::from(norm) - 1.0).abs();
-                assert!(error < 0.02, "{name}: {}: {slope} {norm}", session.names[index]);
-            }
-        }
-    }
-
-    #[test]
-    fn halves_of_a_batch_add_up_to_the_batch() {
-        for name in MODELS {
-            let (mut whole, mut halves) = (open(name), open(name));
-            let all = whole.accumulate(&batch(0..4), 1.0).unwrap();
-            let first = halves.accumulate(&batch(0..2), 0.5).unwrap();
-            let second = halves.accumulate(&batch(2..4), 0.5).unwrap();
-            assert_eq!((all.tokens, first.tokens), (96, 48));
-            assert!((all.mean - 0.5 * (first.mean + second.mean)).abs() < 1e-6);
-            for (whole, halves) in gradients(&whole).iter().zip(gradients(&halves)) {
-                for (whole, halves) in whole.iter().zip(halves) {
-                    assert!((whole - halves).abs() < 1e-6, "{name}: {whole} {halves}");
-                }
-            }
-        }
     }
 }

@@ -26,7 +26,8 @@ pub(super) fn save(
     adamw: &AdamW,
 ) -> Result<()> {
     refuse_what_is_not_finite(names, variables)?;
-    with_entries(names, variables, |weights| {
+    let tensors: Vec<_> = variables.iter().map(Var::as_tensor).collect();
+    with_entries(names, &tensors, |weights| {
         let mut entries = vec![(STEPS.to_owned(), Entry::Counter(adamw.steps))];
         for ((name, entry), (variable, moments)) in
             weights.into_iter().zip(variables.iter().zip(&adamw.moments))
@@ -93,10 +94,10 @@ pub(super) fn restore(
 /// Lends the parameters as entries of a file, without a copy.
 pub(super) fn with_entries<R>(
     names: &[String],
-    variables: &[Var],
+    tensors: &[&Tensor],
     with: impl FnOnce(Vec<(String, Entry<'_>)>) -> Result<R>,
 ) -> Result<R> {
-    let held: Vec<_> = variables.iter().map(|variable| variable.storage_and_layout()).collect();
+    let held: Vec<_> = tensors.iter().map(|tensor| tensor.storage_and_layout()).collect();
     let entries = held
         .iter()
         .zip(names)

@@ -1,0 +1,167 @@
+//! What is added to a model without changing it.
+//!
+//! Each method describes itself in a file of its own; the training forward and the decode engine know
+//! only the [`Adaptation`] that comes of it.
+
+mod bottleneck;
+mod lora;
+mod method;
+mod open;
+mod prefix;
+
+use std::collections::BTreeMap;
+
+pub(crate) use method::AddedMethod;
+pub(crate) use open::open;
+pub(crate) use prefix::STORED as STORED_PREFIX;
+
+use crate::architecture::{Affine, Architecture, Parameter, ParameterSpec, Role};
+
+/// The low-rank update of one matrix: `dropout(x) down^T up^T * scale` is added to its output.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct LowRank {
+    /// (rank, in).
+    pub(crate) down: Parameter,
+    /// (out, rank).
+    pub(crate) up: Parameter,
+    pub(crate) rank: usize,
+    pub(crate) scale: f64,
+    /// In training alone.
+    pub(crate) dropout: f64,
+}
+
+/// The non-linearity of a bottleneck.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum BottleneckActivation {
+    Relu,
+    Silu,
+    GeluErf,
+    GeluTanh,
+}
+
+/// What a bottleneck reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum BottleneckInput {
+    /// What the sublayer adds to the residual stream.
+    Update,
+    /// The residual stream with that update.
+    Stream,
+}
+
+/// A network that changes what a sublayer adds to the residual stream:
+/// `update + scale * up(activation(down(input)))`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct BottleneckNetwork {
+    pub(crate) input: BottleneckInput,
+    /// Both stored (out, in), whatever the base's layout.
+    pub(crate) down: Affine,
+    pub(crate) activation: BottleneckActivation,
+    pub(crate) up: Affine,
+    pub(crate) scale: f64,
+}
+
+/// The bottlenecks of a block.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct BlockBottlenecks {
+    pub(crate) after_attention: Option<BottleneckNetwork>,
+    pub(crate) after_feed_forward: Option<BottleneckNetwork>,
+}
+
+/// Keys and values in front of those of the text, in every layer.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Prefix {
+    pub(crate) length: usize,
+    pub(crate) source: PrefixSource,
+}
+
+/// Where the (length, layers * 2 * key width) matrix of a prefix comes from: a layer's keys, then its
+/// values, layer by layer.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum PrefixSource {
+    Stored(Parameter),
+    /// `up(tanh(down(embedding)))`, both stored (out, in).
+    Projected {
+        embedding: Parameter,
+        down: Affine,
+        up: Affine,
+    },
+}
+
+/// What is added to an architecture. Its parameters are numbered on from the architecture's.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Adaptation {
+    pub(crate) parameters: Vec<ParameterSpec>,
+    /// By the index of the adapted weight.
+    low_rank: BTreeMap<usize, LowRank>,
+    /// One per block, or none at all.
+    bottlenecks: Vec<BlockBottlenecks>,
+    pub(crate) prefix: Option<Prefix>,
+}
+
+impl Adaptation {
+    /// The update of the matrix with this weight.
+    pub(crate) fn low_rank(&self, weight: Parameter) -> Option<&LowRank> {
+        self.low_rank.get(&weight.0)
+    }
+
+    /// The bottlenecks of a block.
+    pub(crate) fn bottlenecks(&self, block: usize) -> BlockBottlenecks {
+        self.bottlenecks.get(block).copied().unwrap_or_default()
+    }
+
+    /// Whether it consists of low-rank updates alone.
+    pub(crate) fn is_low_rank(&self) -> bool {
+        self.bottlenecks.is_empty() && self.prefix.is_none()
+    }
+
+    /// Positions that the prefix takes.
+    pub(crate) fn prefix_length(&self) -> usize {
+        self.prefix.map_or(0, |prefix| prefix.length)
+    }
+
+    /// How many numbers its parameters are.
+    pub(crate) fn size(&self) -> u64 {
+        self.parameters.iter().map(ParameterSpec::size).sum()
+    }
+}
+
+/// An adaptation with the values of its parameters.
+#[derive(Debug)]
+pub(crate) struct AdaptationValues {
+    pub(crate) adaptation: Adaptation,
+    /// Number of its first parameter.
+    first: usize,
+    values: Vec<Vec<f32>>,
+}
+
+impl AdaptationValues {
+    /// The values of one of its parameters, row-major.
+    pub(crate) fn values(&self, parameter: Parameter) -> &[f32] {
+        &self.values[parameter.0 - self.first]
+    }
+}
+
+/// Collects an adaptation's parameters.
+#[derive(Debug)]
+struct AddedParameters {
+    first: usize,
+    specs: Vec<ParameterSpec>,
+}
+
+impl AddedParameters {
+    const fn to(architecture: &Architecture) -> Self {
+        Self { first: architecture.parameters.len(), specs: Vec::new() }
+    }
+
+    fn add(&mut self, name: String, shape: &[usize], role: Role) -> Parameter {
+        self.specs.push(ParameterSpec { name, shape: shape.to_vec(), prefixed: false, role });
+        Parameter(self.first + self.specs.len() - 1)
+    }
+
+    /// A linear layer stored (out, in), with a bias.
+    fn affine(&mut self, name: &str, input: usize, output: usize) -> Affine {
+        let weight = self.add(format!("{name}.weight"), &[output, input], Role::Weight);
+        let bias = self.add(format!("{name}.bias"), &[output], Role::Bias);
+        Affine { weight, bias: Some(bias), input, output }
+    }
+}
