@@ -6,6 +6,7 @@
 mod commands;
 mod config;
 mod exit;
+mod method;
 mod model;
 mod progress;
 mod resources;

@@ -16,6 +16,17 @@ pub(crate) struct ModelArgument {
     model: PathBuf,
 }
 
+/// The model of a command, and what is loaded with it.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct AdaptedModelArgument {
+    #[command(flatten)]
+    pub(crate) model: ModelArgument,
+    /// An adapter to load with the model: a directory with adapter_config.json, from detoxlm, PEFT or
+    /// AdapterHub
+    #[arg(long, value_name = "DIR")]
+    pub(crate) adapter: Option<PathBuf>,
+}
+
 impl ModelArgument {
     /// The directory of the model; what is not there and on the Hub is fetched.
     ///

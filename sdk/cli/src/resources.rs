@@ -1,9 +1,8 @@
 //! How much of the machine a local model takes.
 
-use std::path::Path;
-
 use detoxlm::{LoadOptions, Result, Subject};
 
+use crate::model::AdaptedModelArgument;
 use crate::session::Session;
 
 /// Arguments that change speed and memory, and no text.
@@ -19,19 +18,21 @@ pub(crate) struct ResourceArguments {
 }
 
 impl ResourceArguments {
-    /// Loads a model directory.
+    /// Loads a model, fetching it where it is not here, and its adapter.
     ///
     /// # Errors
-    /// When the framework is unknown or the model cannot be loaded.
+    /// When the framework is unknown, or the model or the adapter cannot be loaded.
     pub(crate) async fn load(
         self,
         framework: &str,
-        directory: &Path,
+        model: &AdaptedModelArgument,
         session: &Session,
     ) -> Result<Subject> {
+        let directory = model.model.directory(session).await?;
         let mut options = LoadOptions::default().with_observer(session.observer());
         options.rows = self.rows;
         options.threads = self.threads;
-        session.registry.framework(framework)?.loader.load(directory, &options).await
+        options.adapter = model.adapter.clone();
+        session.registry.framework(framework)?.loader.load(&directory, &options).await
     }
 }

@@ -8,7 +8,7 @@ use detoxlm::evaluation::{
 use detoxlm::{Attribute, Evaluation, Evaluator, Result, Sampling};
 use serde_json::json;
 
-use crate::model::ModelArgument;
+use crate::model::AdaptedModelArgument;
 use crate::resources::ResourceArguments;
 use crate::sampling::SamplingArguments;
 use crate::session::{DEFAULT_SCORER, Report, Session};
@@ -17,7 +17,7 @@ use crate::text::align_columns;
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
     #[command(flatten)]
-    model: ModelArgument,
+    model: AdaptedModelArgument,
     /// What runs the model
     #[arg(long, value_name = "NAME", default_value = "candle")]
     framework: String,
@@ -127,8 +127,7 @@ pub(super) async fn run(arguments: &Arguments, session: &Session) -> Result<Repo
         [&arguments.prompts, &arguments.text].into_iter().filter_map(Option::as_deref).collect();
     session.check_streams(&inputs, &[])?;
     let evaluator = arguments.evaluator(session)?;
-    let model = arguments.model.directory(session).await?;
-    let subject = arguments.resources.load(&arguments.framework, &model, session).await?;
+    let subject = arguments.resources.load(&arguments.framework, &arguments.model, session).await?;
     let context = EvaluationContext {
         directory: arguments.out.clone(),
         shared: None,

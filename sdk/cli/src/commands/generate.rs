@@ -9,7 +9,7 @@ use detoxlm::{
 use serde::Serialize;
 use serde_json::json;
 
-use crate::model::ModelArgument;
+use crate::model::AdaptedModelArgument;
 use crate::resources::ResourceArguments;
 use crate::rows;
 use crate::sampling::SamplingArguments;
@@ -20,7 +20,7 @@ use crate::text::{at_least_one, table, thousands};
 #[command(group = clap::ArgGroup::new("prompted").required(true).args(["prompts", "unconditional"]))]
 pub(crate) struct Arguments {
     #[command(flatten)]
-    model: ModelArgument,
+    model: AdaptedModelArgument,
     /// What runs the model
     #[arg(long, value_name = "NAME", default_value = "candle")]
     framework: String,
@@ -81,9 +81,8 @@ pub(super) async fn run(arguments: &Arguments, session: &Session) -> Result<Repo
     let sampling = arguments.sampling.apply(Sampling::self_generation())?;
     let (total, mut prompts) = arguments.prompts()?;
     let observer = session.observer();
-    let model = arguments.model.directory(session).await?;
     let generator =
-        arguments.resources.load(&arguments.framework, &model, session).await?.generator;
+        arguments.resources.load(&arguments.framework, &arguments.model, session).await?.generator;
     let mut writer = JsonlWriter::create(&arguments.out)?;
     let mut summary = Summary::default();
     observer.observe(&Event::StageStarted {

@@ -4,6 +4,8 @@
 mod convert_llama2c;
 mod evaluate;
 mod generate;
+#[cfg(feature = "candle")]
+mod merge;
 #[cfg(feature = "defaults")]
 mod quickstart;
 mod run;
@@ -33,6 +35,9 @@ pub(crate) enum Command {
     Train(train::Arguments),
     /// Measure a model; resumable
     Evaluate(evaluate::Arguments),
+    /// Fold a LoRA adapter into its model
+    #[cfg(feature = "candle")]
+    Merge(merge::Arguments),
     /// Make a model directory of a llama2.c checkpoint
     #[cfg(feature = "candle")]
     ConvertLlama2c(convert_llama2c::Arguments),
@@ -53,6 +58,8 @@ impl Command {
             Self::Select(arguments) => select::run(arguments, session),
             Self::Train(arguments) => train::run(arguments, session).await,
             Self::Evaluate(arguments) => evaluate::run(arguments, session).await,
+            #[cfg(feature = "candle")]
+            Self::Merge(arguments) => merge::run(arguments, session).await,
             #[cfg(feature = "candle")]
             Self::ConvertLlama2c(arguments) => convert_llama2c::run(arguments),
         }

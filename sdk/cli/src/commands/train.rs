@@ -1,10 +1,11 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use detoxlm::training::{Decay, Method, TrainingConfig, TrainingJob, TrainingOutcome};
+use detoxlm::training::{Decay, TrainingConfig, TrainingJob, TrainingOutcome};
 use detoxlm::{PipelineConfig, Result};
 use serde_json::json;
 
+use crate::method::MethodArguments;
 use crate::model::ModelArgument;
 use crate::session::{Report, Session};
 use crate::spool::Spooled;
@@ -20,10 +21,7 @@ pub(crate) struct Arguments {
     /// JSONL with a field `text`; may be given several times
     #[arg(long, value_name = "FILE", required = true)]
     corpus: Vec<PathBuf>,
-    /// Which parameters are trained
-    #[arg(long, value_name = "NAME", default_value = "full")]
-    method: MethodName,
-    /// Where the trained model directory goes
+    /// Where the trained model, or the adapter, goes
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
     /// Where metrics and checkpoints go [default: OUT.train]
@@ -36,14 +34,9 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "N", default_value_t = PipelineConfig::default().seed)]
     seed: u64,
     #[command(flatten)]
+    method: MethodArguments,
+    #[command(flatten)]
     schedule: Schedule,
-}
-
-/// Which parameters are trained.
-#[derive(Clone, Copy, Debug, clap::ValueEnum)]
-enum MethodName {
-    /// All of them
-    Full,
 }
 
 /// The course of the learning rate after the warm-up.
@@ -91,6 +84,9 @@ struct Schedule {
     /// Scale gradients down to this global norm; 0 for never [default: 1]
     #[arg(long, value_name = "NORM")]
     clip: Option<f64>,
+    /// Compute activations again in the backward pass: less memory, more time
+    #[arg(long)]
+    gradient_checkpointing: bool,
     /// Write a checkpoint every N steps [default: 100]
     #[arg(long, value_name = "N")]
     checkpoint_every: Option<u64>,
@@ -113,6 +109,7 @@ impl Schedule {
         let mut config = TrainingConfig {
             max_steps: self.max_steps,
             sequence_length: self.sequence_length,
+            gradient_checkpointing: self.gradient_checkpointing,
             ..TrainingConfig::default()
         };
         set(&mut config.epochs, self.epochs);
@@ -141,15 +138,15 @@ pub(super) async fn run(arguments: &Arguments, session: &Session) -> Result<Repo
     session.check_streams(&inputs, &[])?;
     let config = arguments.schedule.config();
     config.validate()?;
+    let method = arguments.method.method()?;
     let trainer = &session.registry.framework(&arguments.framework)?.trainer;
     let corpus = spool(&arguments.corpus)?;
     let validation = spool(&arguments.validation)?;
-    let MethodName::Full = arguments.method;
     let job = TrainingJob {
         base: arguments.model.directory(session).await?,
         corpus: paths(&corpus),
         validation: paths(&validation),
-        method: Method::Full {},
+        method,
         config,
         seed: arguments.seed,
         work: arguments.work.clone().unwrap_or_else(|| beside(&arguments.out)),
