@@ -65,6 +65,12 @@ impl ModelDirectory {
         }
     }
 
+    /// [`ModelDirectory::name_of`] without the commit, which the Hub's cards do not want.
+    pub(crate) fn plain_name_of(path: &Path) -> String {
+        let name = Self::name_of(path);
+        name.split_once('@').map_or(name.clone(), |(name, _)| name.to_owned())
+    }
+
     /// Where it is.
     #[must_use]
     pub fn path(&self) -> &Path {

@@ -1,5 +1,3 @@
-use std::path::Path;
-
 use crate::{Digest, ModelDirectory, Result};
 
 /// What an adapter's files say about the model that it belongs to.
@@ -25,17 +23,11 @@ impl AdapterBase {
     pub fn of(model: &ModelDirectory, width: usize) -> Result<Self> {
         let class = model.config().pointer("/architectures/0").and_then(|class| class.as_str());
         Ok(Self {
-            name: hub_name(model.path()),
+            name: ModelDirectory::plain_name_of(model.path()),
             model_type: model.model_type()?.to_owned(),
             class: class.unwrap_or_default().to_owned(),
             width,
             digest: model.digest()?,
         })
     }
-}
-
-/// The model's name without its commit, which names on the Hub do not have.
-fn hub_name(path: &Path) -> String {
-    let name = ModelDirectory::name_of(path);
-    name.split_once('@').map_or(name.clone(), |(name, _)| name.to_owned())
 }

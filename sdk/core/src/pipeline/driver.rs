@@ -7,6 +7,7 @@ use crate::corpus::{Document, JsonlWriter, PromptRow, read_texts};
 use crate::evaluation::{Changes, EvaluationContext};
 use crate::files::{read_json, write_atomically, write_json};
 use crate::pipeline::annotate::Annotation;
+use crate::pipeline::card::card;
 use crate::pipeline::report::report;
 use crate::pipeline::{PipelineConfig, Stage};
 use crate::prompts::{PromptStrategy, Prompts, augmented_prompts};
@@ -24,6 +25,8 @@ const DROPPED: &str = "dropped.jsonl";
 const SUMMARY: &str = "summary.json";
 const METRICS: &str = "metrics.json";
 const CHANGES: &str = "changes.json";
+/// What tells a model's story on the Hub.
+const CARD: &str = "README.md";
 /// The model that the run began with.
 const BASE: &str = "base";
 /// The model that it made.
@@ -130,7 +133,13 @@ impl Pipeline {
         let note = self.judge_is_filter(&evaluations);
         let summary = RunSummary { selection, training, evaluations, changes };
         let report = report(&self.config, self.scorer.info(), &summary, note);
-        blocking(move || write_atomically(run.report(), report)).await?;
+        let card =
+            card(&ModelDirectory::plain_name_of(model), &self.config, self.scorer.info(), &summary);
+        blocking(move || {
+            write_atomically(run.model().join(CARD), card)?;
+            write_atomically(run.report(), report)
+        })
+        .await?;
         Ok(summary)
     }
 

@@ -1,6 +1,7 @@
 //! The SGEAT pipeline: prompts, self-generation, annotation, selection, training, evaluation.
 
 mod annotate;
+mod card;
 mod config;
 mod driver;
 mod report;

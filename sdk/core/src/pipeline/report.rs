@@ -18,13 +18,8 @@ pub(super) fn report(
     let mut report = String::from("# Detoxification run\n");
     let first = summary_table(&summary.evaluations, &summary.changes);
     if !first.is_empty() {
-        let _ = write!(
-            report,
-            "\n## What came out\n\n{first}\n`[low, high]` is the {}bootstrap interval over prompts or \
-             documents. A change is `detoxified − base` on the same ones; where its interval does not \
-             hold 0, it is more than chance.\n",
-            level(&summary.evaluations)
-        );
+        let _ =
+            write!(report, "\n## What came out\n\n{first}\n{}", intervals(&summary.evaluations));
     }
     if let Some(note) = note {
         let _ = write!(report, "\nNote: {note}.\n");
@@ -42,6 +37,15 @@ pub(super) fn report(
     report
 }
 
+/// How to read the intervals.
+pub(super) fn intervals(evaluations: &[Evaluation]) -> String {
+    format!(
+        "`[low, high]` is the {}bootstrap interval over prompts or documents. A change is `detoxified − \
+         base` on the same ones; where its interval does not hold 0, it is more than chance.\n",
+        level(evaluations)
+    )
+}
+
 /// The level of the intervals, such as `95% `; nothing where there is none.
 fn level(evaluations: &[Evaluation]) -> String {
     evaluations
@@ -51,7 +55,8 @@ fn level(evaluations: &[Evaluation]) -> String {
         .map_or_else(String::new, |interval| format!("{}% ", 100.0 * interval.level))
 }
 
-fn steps(config: &PipelineConfig, scorer: &Info, summary: &RunSummary) -> String {
+/// The recipe, as a numbered list.
+pub(super) fn steps(config: &PipelineConfig, scorer: &Info, summary: &RunSummary) -> String {
     let RunSummary { selection, training, .. } = summary;
     let SelectionSummary { kept, documents, cut, .. } = selection;
     let unscored: u64 = selection.unscored.values().sum();
@@ -107,7 +112,7 @@ fn meanings(evaluations: &[Evaluation]) -> String {
 }
 
 /// One line for each evaluator, which is the same for both models.
-fn provenance(evaluations: &[Evaluation]) -> String {
+pub(super) fn provenance(evaluations: &[Evaluation]) -> String {
     let mut seen = Vec::new();
     let mut text = String::new();
     for Evaluation { provenance, .. } in evaluations {

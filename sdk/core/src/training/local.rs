@@ -1,10 +1,11 @@
-use std::path::Path;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use serde::Serialize;
 
-use crate::files::{create_directory_atomically, read_json, write_json};
+use crate::files::{create_directory_atomically, read_json, write_atomically, write_json};
 use crate::lock::DirectoryLock;
 use crate::pipeline::Stage;
 use crate::settings::write_or_compare;
@@ -13,12 +14,11 @@ use crate::training::metrics::MetricsLog;
 use crate::training::packing::PackedStream;
 use crate::training::token_store::TokenStore;
 use crate::training::{
-    BatchLoss, Method, StepMetrics, TrainBackend, TrainSession, Trainer, TrainerCapabilities,
+    BatchLoss, Card, Method, StepMetrics, TrainBackend, TrainSession, Trainer, TrainerCapabilities,
     TrainingConfig, TrainingJob, TrainingOutcome, ValidationMetrics,
 };
 use crate::worker::{Cancellation, Worker};
 use crate::{Digest, Error, ErrorKind, Event, Info, ModelDirectory, Observer, Result};
-use std::path::PathBuf;
 
 /// The most tokens of a sequence, where neither the configuration nor the model sets a lower limit.
 const DEFAULT_SEQUENCE_LENGTH: usize = 1024;
@@ -333,12 +333,6 @@ impl<'a> Training<'a> {
     }
 
     fn finish(&self) -> Result<OutcomeRecord> {
-        // The output's rename is its completion: an interruption may have come right after it.
-        if !self.job.output.is_dir() {
-            create_directory_atomically(&self.job.output, |directory| {
-                self.session.export(directory)
-            })?;
-        }
         let parameters = self.session.parameters();
         let outcome = OutcomeRecord {
             steps: self.progress.step,
@@ -347,7 +341,37 @@ impl<'a> Training<'a> {
             total_parameters: parameters.total,
             final_loss: self.progress.loss,
         };
+        // The output's rename is its completion: an interruption may have come right after it.
+        if !self.job.output.is_dir() {
+            create_directory_atomically(&self.job.output, |directory| {
+                self.session.export(directory)?;
+                write_atomically(directory.join("README.md"), self.card(outcome)?)
+            })?;
+        }
         write_json(self.job.work.join(OUTCOME), &outcome)?;
         Ok(outcome)
+    }
+
+    fn card(&self, outcome: OutcomeRecord) -> Result<String> {
+        let TrainingJob { base, corpus, method, config, seed, output, .. } = self.job;
+        let mut data = String::from("It was trained on these files, named by their SHA-256:\n");
+        for file in corpus {
+            let name = file.file_name().unwrap_or_default().to_string_lossy();
+            let _ = write!(data, "\n- `{name}`, {}", Digest::of_file(file)?.as_str());
+        }
+        let card = Card {
+            base: &ModelDirectory::plain_name_of(base),
+            method,
+            config,
+            outcome: &outcome.at(output),
+            seed: *seed,
+            data,
+            figures: "Nothing yet: `detoxlm evaluate` measures toxicity and perplexity.".to_owned(),
+            limits:
+                "It has learned what its training data say, and keeps what its base model gets \
+                     wrong."
+                    .to_owned(),
+        };
+        Ok(card.to_markdown())
     }
 }

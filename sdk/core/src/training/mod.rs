@@ -1,5 +1,6 @@
 //! Corpus in, trained model directory out.
 
+mod card;
 mod checkpoint;
 mod initial_values;
 mod job;
@@ -15,6 +16,7 @@ mod tests;
 mod token_store;
 mod trainer;
 
+pub(crate) use card::Card;
 pub use initial_values::normal_values;
 pub use job::{OptimizerConfig, TrainingConfig, TrainingJob};
 pub use local::LocalTrainer;
