@@ -5,13 +5,14 @@ use detoxlm::evaluation::{
     PerplexityEvaluator, PerplexitySettings, ToxicityEvaluator, ToxicitySettings,
 };
 use detoxlm::prompts::PromptStrategy;
-use detoxlm::training::{Decay, LearningRate, TrainingConfig};
+use detoxlm::training::{Decay, LearningRate, Method, TrainingConfig};
 use detoxlm::{
     Attribute, Digest, Evaluation, GenerationConfig, Info, Pipeline, PipelineConfig, Result,
     RunSummary, Sampling, ToxicityScorer, defaults, scorer_fn,
 };
 
 use super::run;
+use crate::method::MethodArguments;
 use crate::session::{Report, Session};
 use crate::text::at_least_one;
 
@@ -35,6 +36,8 @@ pub(crate) struct Arguments {
     /// Choose texts at random instead of the least toxic: what the choice itself is worth
     #[arg(long)]
     control: bool,
+    #[command(flatten)]
+    method: MethodArguments,
 }
 
 pub(super) async fn run(arguments: &Arguments, session: &Session) -> Result<Report> {
@@ -47,7 +50,7 @@ pub(super) async fn run(arguments: &Arguments, session: &Session) -> Result<Repo
     let scorer = if arguments.control { random_scorer() } else { Arc::clone(&classifier) };
     let framework = session.registry.framework("candle")?;
     let mut pipeline =
-        Pipeline::new(config(arguments), framework, scorer).with_observer(session.observer());
+        Pipeline::new(config(arguments)?, framework, scorer).with_observer(session.observer());
     for judge in [&classifier, &second] {
         pipeline = pipeline.with_evaluator(Arc::new(toxicity(judge, arguments)?));
     }
@@ -66,8 +69,9 @@ pub(super) async fn run(arguments: &Arguments, session: &Session) -> Result<Repo
 /// distribution (the paper: top-p 0.9): a model that is trained on its own most probable tokens forgets
 /// the others, and here that alone costs perplexity. And the learning rate is ten times the paper's,
 /// decaying, as there are a hundred times fewer parameters and one epoch.
-fn config(arguments: &Arguments) -> PipelineConfig {
-    PipelineConfig {
+fn config(arguments: &Arguments) -> Result<PipelineConfig> {
+    let method = arguments.method.method()?;
+    Ok(PipelineConfig {
         seed: arguments.seed,
         prompts: PromptStrategy::Augmented {
             documents: arguments.documents.div_ceil(3),
@@ -81,14 +85,24 @@ fn config(arguments: &Arguments) -> PipelineConfig {
         },
         training: TrainingConfig {
             learning_rate: LearningRate {
-                peak: 1.5e-4,
+                peak: learning_rate(&method),
                 warmup_steps: 10,
                 decay: Decay::Linear,
                 ..LearningRate::default()
             },
             ..TrainingConfig::default()
         },
+        method,
         ..PipelineConfig::default()
+    })
+}
+
+/// The fewer parameters are trained, the further they have to go.
+const fn learning_rate(method: &Method) -> f64 {
+    match method {
+        Method::Bottleneck(_) | Method::Lora(_) => 1.5e-3,
+        Method::Prefix(_) => 5e-3,
+        _ => 1.5e-4,
     }
 }
 
