@@ -15,11 +15,13 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use detoxlm_candle::{CandleLm, CandleOptions, CandleTrainBackend};
 use detoxlm_core::causal_lm::{CausalLm, Logits, RowId, RowTokens};
 use detoxlm_core::training::{Method, TokenBatch, TrainBackend, TrainingConfig, TrainingJob};
-use random_model::VOCABULARY;
+use random_model::Shape;
 
 /// glibc returns large buffers to the system and faults them in again; what trains uses mimalloc.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+const SHAPE: Shape = Shape { width: 384, layers: 6, heads: 6, vocabulary: 8192 };
 
 /// Tokens of the prompt that all continuations share.
 const PROMPT: usize = 16;
@@ -30,16 +32,18 @@ fn model() -> (PathBuf, Option<tempfile::TempDir>) {
         Some(path) => (PathBuf::from(path), None),
         None => {
             let directory = tempfile::tempdir().expect("a directory");
-            (directory.path().to_path_buf(), Some(directory))
+            (directory.path().join("model"), Some(directory))
         }
     };
-    random_model::write(&path);
+    if !path.exists() {
+        random_model::write(&path, SHAPE);
+    }
     (path, guard)
 }
 
 /// A stand-in for sampling, which costs a backend nothing: ids spread over the vocabulary.
 fn draw(row: usize, step: usize) -> u32 {
-    ((row * 7919 + step * 104_729) % VOCABULARY) as u32
+    ((row * 7919 + step * 104_729) % SHAPE.vocabulary) as u32
 }
 
 /// Continuations of one prompt, forked after it was read.

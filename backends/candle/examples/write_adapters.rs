@@ -7,6 +7,8 @@
 //! python tests/fixtures/check_adapters.py /tmp/adapters/bottleneck-*      # where adapters is
 //! ```
 
+#![allow(clippy::print_stdout, reason = "a program that tells its result")]
+
 use std::path::{Path, PathBuf};
 
 use detoxlm_candle::{CandleLm, CandleOptions, CandleTrainBackend};

@@ -55,20 +55,21 @@ impl Session {
         let added = AddedMethod::new(&architecture, &job.method)?;
         let tokenizer = fitting_tokenizer(&base, &architecture)?;
         let checkpoint = Checkpoint::open(&base, &architecture)?;
+        // First: the packed model that it takes is gone before the weights are read to be trained on.
+        let real = match added.as_ref().map_or(0, AddedMethod::real_tokens) {
+            0 => Vec::new(),
+            count => {
+                let tokens = first_tokens(&job.corpus, &tokenizer, count)?;
+                let engine = || Engine::load(architecture.clone(), &checkpoint);
+                pool.install(|| engine()?.keys_and_values(&tokens))?
+            }
+        };
         let own = pool.install(|| read_all(&architecture, &checkpoint))?;
         let (frozen, names, tensors) = match &added {
             None => (Vec::new(), checkpoint.names().to_vec(), own),
             Some(added) => {
-                let real = match added.real_tokens() {
-                    0 => Vec::new(),
-                    count => {
-                        let tokens = first_tokens(&job.corpus, &tokenizer, count)?;
-                        let engine = Engine::load(architecture.clone(), &checkpoint);
-                        pool.install(|| engine?.keys_and_values(&tokens))?
-                    }
-                };
-                let specs = &added.adaptation.parameters;
                 let values = added.initial_values(job.seed, real);
+                let specs = &added.adaptation.parameters;
                 let names = specs.iter().map(|spec| spec.name.clone()).collect();
                 (own, names, specs.iter().zip(values).map(tensor).collect::<Result<_>>()?)
             }
