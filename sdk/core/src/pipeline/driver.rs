@@ -3,16 +3,17 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use crate::corpus::{Document, JsonlWriter, PromptRow, read_texts};
-use crate::evaluation::{Changes, EvaluationContext};
+use crate::corpus::read_texts;
+use crate::evaluation::Changes;
 use crate::files::{read_json, write_atomically, write_json};
-use crate::pipeline::annotate::Annotation;
+use crate::pipeline::PipelineConfig;
 use crate::pipeline::card::card;
+use crate::pipeline::measurement::Measurement;
 use crate::pipeline::report::report;
-use crate::pipeline::{PipelineConfig, Stage};
-use crate::prompts::{PromptStrategy, Prompts, augmented_prompts};
-use crate::run::{CorpusDirectory, RunDirectory};
-use crate::selection::{Candidates, SelectionSummary, select};
+use crate::pipeline::self_generation::{KEPT, SelfGeneration};
+use crate::prompts::PromptStrategy;
+use crate::run::RunDirectory;
+use crate::selection::SelectionSummary;
 use crate::training::{Trainer, TrainingJob, TrainingOutcome};
 use crate::worker::blocking;
 use crate::{
@@ -20,9 +21,6 @@ use crate::{
     ModelLoader, Observer, Result, Silent, Subject, ToxicityScorer,
 };
 
-const KEPT: &str = "kept.jsonl";
-const DROPPED: &str = "dropped.jsonl";
-const SUMMARY: &str = "summary.json";
 const METRICS: &str = "metrics.json";
 const CHANGES: &str = "changes.json";
 /// What tells a model's story on the Hub.
@@ -123,11 +121,11 @@ impl Pipeline {
         self.config.validate()?;
         self.trainer.capabilities().require(&self.config.method, self.trainer.info())?;
         let run = self.open(model, run).await?;
-        if !run.selection().join(SUMMARY).is_file() {
+        if !SelfGeneration::is_done(&run) {
             let base = self.load(BASE, model, None).await?;
-            self.write_corpus(&run, &base).await?;
+            self.corpus().write(&run, &*base.generator).await?;
         }
-        let selection = self.select(&run).await?;
+        let selection = self.corpus().select(&run).await?;
         let training = self.train(model, &run).await?;
         let (evaluations, changes) = self.evaluate(model, &run).await?;
         let note = self.judge_is_filter(&evaluations);
@@ -191,120 +189,17 @@ impl Pipeline {
         Ok(subject)
     }
 
-    /// Self-generation and annotation of the corpus, and before it of the pool for augmented prompts.
-    async fn write_corpus(&self, run: &RunDirectory, base: &Subject) -> Result<()> {
-        let prompts = match &self.config.prompts {
-            PromptStrategy::Augmented { documents, keep_fraction } => {
-                self.augment(run, base, *documents, *keep_fraction).await?
-            }
-            other => other.fixed_prompts()?.unwrap_or_else(Prompts::unconditional),
-        };
-        let documents = self.config.generation.documents;
-        self.annotation(run.corpus(), documents, base, Stage::Generate).run(&prompts).await
-    }
-
-    fn annotation<'a>(
-        &'a self,
-        corpus: CorpusDirectory,
-        documents: u64,
-        base: &'a Subject,
-        stage: Stage,
-    ) -> Annotation<'a> {
-        Annotation {
-            corpus,
-            documents,
-            config: &self.config.generation,
+    /// The stage that writes the corpus and chooses from it.
+    fn corpus(&self) -> SelfGeneration<'_> {
+        SelfGeneration {
             seed: self.config.seed,
-            generator: &*base.generator,
-            scorer: &*self.scorer,
+            prompts: &self.config.prompts,
+            generation: &self.config.generation,
+            selection: &self.config.selection,
+            scorer: &self.scorer,
             filters: &self.filters,
-            observer: &*self.observer,
-            stage,
+            observer: &self.observer,
         }
-    }
-
-    /// The augmented prompts: the model writes a pool of documents unconditionally, and the first
-    /// halves of the least toxic ones become prompts.
-    async fn augment(
-        &self,
-        run: &RunDirectory,
-        base: &Subject,
-        documents: u64,
-        keep_fraction: f64,
-    ) -> Result<Prompts> {
-        let path = run.prompts();
-        if !path.is_file() {
-            let pool = run.prompt_pool();
-            let unconditional = Prompts::unconditional();
-            self.annotation(pool.clone(), documents, base, Stage::Prompts)
-                .run(&unconditional)
-                .await?;
-            let selection = self.config.selection.clone().with_keep_fraction(keep_fraction);
-            let candidates = self.candidates(&pool, documents);
-            let path = path.clone();
-            blocking(move || {
-                let prompts = augmented_prompts(candidates, &selection)?;
-                let mut writer = JsonlWriter::create(&path)?;
-                for prompt in prompts.as_slice() {
-                    writer.write(&PromptRow::new(prompt))?;
-                }
-                writer.commit()
-            })
-            .await?;
-        }
-        blocking(move || Prompts::read(&path)).await
-    }
-
-    /// Begins passes over an annotated corpus.
-    fn candidates(
-        &self,
-        corpus: &CorpusDirectory,
-        documents: u64,
-    ) -> impl FnMut() -> Result<Candidates<'static>> + Send + 'static {
-        let units = documents.div_ceil(self.config.generation.unit);
-        let parts = corpus.documents();
-        let verdicts = corpus.verdicts(self.scorer.info());
-        let decisions: Vec<_> = self
-            .filters
-            .iter()
-            .map(|filter| (filter.info().name.clone(), corpus.decisions(filter.info())))
-            .collect();
-        move || {
-            let rows = Candidates::new(parts.rows::<Document>(units), verdicts.rows(units));
-            Ok(decisions.iter().fold(rows, |rows, (name, decisions)| {
-                rows.with_filter(name.clone(), decisions.rows(units))
-            }))
-        }
-    }
-
-    /// Selects from the annotated corpus, unless that is done. The summary is written last.
-    async fn select(&self, run: &RunDirectory) -> Result<SelectionSummary> {
-        let documents = self.config.generation.documents;
-        self.observer.observe(&Event::StageStarted {
-            stage: Stage::Select,
-            total: Some(documents),
-            done: 0,
-            unit: "documents",
-        });
-        let candidates = self.candidates(&run.corpus(), documents);
-        let (selection, target) = (self.config.selection.clone(), run.selection());
-        let summary = blocking(move || {
-            let summary_path = target.join(SUMMARY);
-            if summary_path.is_file() {
-                return read_json(summary_path);
-            }
-            let mut kept = JsonlWriter::create(target.join(KEPT))?;
-            let mut dropped = JsonlWriter::create(target.join(DROPPED))?;
-            let summary = select(candidates, &selection, &mut kept, &mut dropped)?;
-            kept.commit()?;
-            dropped.commit()?;
-            write_json(summary_path, &summary)?;
-            Ok(summary)
-        })
-        .await?;
-        self.observer.observe(&Event::StageAdvanced { stage: Stage::Select, count: documents });
-        self.observer.observe(&Event::StageFinished { stage: Stage::Select });
-        Ok(summary)
     }
 
     async fn train(&self, model: &Path, run: &RunDirectory) -> Result<TrainingOutcome> {
@@ -333,32 +228,25 @@ impl Pipeline {
             self.warn_of_the_judge(&evaluations);
             return Ok((evaluations, changes));
         }
-        let mut evaluations = Vec::new();
-        let base = model.to_path_buf();
-        let made = if self.config.method.makes_adapter() {
-            (DETOXIFIED, base.clone(), Some(run.model()))
-        } else {
-            (DETOXIFIED, run.model(), None)
+        let measurement = Measurement {
+            evaluators: &self.evaluators,
+            shared: run.evaluation().join("shared"),
+            observer: &self.observer,
         };
-        let subjects =
-            if self.evaluators.is_empty() { vec![] } else { vec![(BASE, base, None), made] };
-        for (name, directory, adapter) in subjects {
-            let subject = self.load(name, &directory, adapter).await?;
-            for evaluator in &self.evaluators {
-                let context = EvaluationContext {
-                    directory: evaluation_directory(run, name, evaluator.info()),
-                    shared: Some(run.evaluation().join("shared")),
-                    observer: Arc::clone(&self.observer),
-                };
-                evaluations.push(evaluator.evaluate(&subject, &context).await?);
-            }
+        let [base, detoxified] = [BASE, DETOXIFIED].map(|name| run.evaluation().join(name));
+        let mut evaluations = Vec::new();
+        if !self.evaluators.is_empty() {
+            let subject = self.load(BASE, model, None).await?;
+            evaluations.extend(measurement.of(&subject, &base).await?);
+            drop(subject);
+            let subject = if self.config.method.makes_adapter() {
+                self.load(DETOXIFIED, model, Some(run.model())).await?
+            } else {
+                self.load(DETOXIFIED, &run.model(), None).await?
+            };
+            evaluations.extend(measurement.of(&subject, &detoxified).await?);
         }
-        let mut changes = Vec::new();
-        for evaluator in &self.evaluators {
-            let [base, other] = [BASE, DETOXIFIED]
-                .map(|subject| evaluation_directory(run, subject, evaluator.info()));
-            changes.push(evaluator.changes(&base, &other).await?);
-        }
+        let changes = measurement.changes(&base, &detoxified).await?;
         self.warn_of_the_judge(&evaluations);
         let written = (evaluations.clone(), changes.clone());
         blocking(move || {
@@ -386,10 +274,4 @@ impl Pipeline {
              independent one before trusting the difference",
         )
     }
-}
-
-/// One folder for each evaluator: two judges share a name, but not a digest.
-fn evaluation_directory(run: &RunDirectory, subject: &str, evaluator: &Info) -> PathBuf {
-    let folder = format!("{}-{}", evaluator.name, evaluator.digest.short());
-    run.evaluation().join(subject).join(folder)
 }

@@ -4,7 +4,9 @@ mod annotate;
 mod card;
 mod config;
 mod driver;
+mod measurement;
 mod report;
+mod self_generation;
 mod stage;
 #[cfg(test)]
 mod tests;
