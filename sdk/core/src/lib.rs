@@ -16,6 +16,7 @@ pub mod files;
 pub mod prompts;
 pub mod run;
 pub mod selection;
+pub mod study;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 pub mod training;

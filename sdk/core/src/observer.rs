@@ -45,6 +45,15 @@ pub enum Event<'a> {
         /// Tokens in the step.
         tokens: u64,
     },
+    /// A part of a larger work begins, such as a cell of a study; its stages follow.
+    PartStarted {
+        /// What it is called.
+        name: &'a str,
+        /// Its number, from 1.
+        number: u64,
+        /// How many parts there are.
+        total: u64,
+    },
     /// Something that the user should know.
     Warning {
         /// One sentence.

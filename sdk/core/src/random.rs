@@ -25,6 +25,8 @@ pub(crate) enum Domain {
     Shuffling = 2,
     /// Values of new parameters: (parameter, half of the index, the other half).
     Initialisation = 3,
+    /// Which of many texts are taken: (text).
+    Sampling = 4,
 }
 
 /// Random numbers of one seed and purpose, addressed by three coordinates.

@@ -3,15 +3,20 @@
 use super::Measurement;
 
 /// What stands where nothing was measured. Never 0.
-pub(super) const MISSING: &str = "–";
+pub(crate) const MISSING: &str = "–";
 
 /// `value [low, high]`.
-pub(super) fn value(measurement: &Measurement) -> String {
+pub(crate) fn value(measurement: &Measurement) -> String {
     with_interval(measurement, number)
 }
 
-/// The same with a sign, for a difference.
-pub(super) fn change(measurement: &Measurement) -> String {
+/// The value alone.
+pub(crate) fn plain(measurement: &Measurement) -> String {
+    measurement.value.map_or_else(|| MISSING.to_owned(), number)
+}
+
+/// `value [low, high]` with signs, for a difference.
+pub(crate) fn change(measurement: &Measurement) -> String {
     with_interval(measurement, signed)
 }
 
@@ -47,7 +52,7 @@ fn signed(value: f64) -> String {
 }
 
 /// Text that stays within its cell.
-pub(super) fn escaped(text: &str) -> String {
+pub(crate) fn escaped(text: &str) -> String {
     text.replace('|', "\\|").replace(['\n', '\r'], " ")
 }
 

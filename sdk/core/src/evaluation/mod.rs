@@ -18,6 +18,7 @@ mod work;
 
 pub use agreement::{pearson, roc_auc};
 pub use bootstrap::{Bootstrap, Ratio};
+pub(crate) use cell::{MISSING, change, escaped, plain, value};
 pub use data::{EvaluationPrompt, PromptSet, TextSet};
 pub use diversity::distinct_ngrams;
 pub use evaluator::{

@@ -25,6 +25,29 @@ impl Default for GenerationConfig {
     }
 }
 
+impl GenerationConfig {
+    /// Checks the ranges.
+    ///
+    /// # Errors
+    /// Names the key whose value is impossible.
+    pub fn validate(&self) -> Result<()> {
+        for (key, value) in
+            [("generation.documents", self.documents), ("generation.unit", self.unit)]
+        {
+            if value == 0 {
+                return Err(Error::new(
+                    ErrorKind::InvalidConfig,
+                    "pipeline",
+                    "start",
+                    "must be at least 1",
+                )
+                .with_key(key));
+            }
+        }
+        self.sampling.validate()
+    }
+}
+
 /// What the pipeline does; which model, scorer and trainer it does it with is said in code.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -66,22 +89,8 @@ impl PipelineConfig {
     /// # Errors
     /// Names the key whose value is impossible.
     pub fn validate(&self) -> Result<()> {
-        for (key, value) in [
-            ("generation.documents", self.generation.documents),
-            ("generation.unit", self.generation.unit),
-        ] {
-            if value == 0 {
-                return Err(Error::new(
-                    ErrorKind::InvalidConfig,
-                    "pipeline",
-                    "start",
-                    "must be at least 1",
-                )
-                .with_key(key));
-            }
-        }
+        self.generation.validate()?;
         self.prompts.validate()?;
-        self.generation.sampling.validate()?;
         self.selection.validate()?;
         self.method.validate()?;
         self.training.validate()

@@ -13,4 +13,7 @@ mod tests;
 
 pub use config::{GenerationConfig, PipelineConfig};
 pub use driver::{Pipeline, RunSummary};
+pub(crate) use measurement::Measurement;
+pub(crate) use report::{describe_sampling, provenance};
+pub(crate) use self_generation::{KEPT, SelfGeneration};
 pub use stage::Stage;

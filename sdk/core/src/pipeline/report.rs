@@ -92,7 +92,7 @@ fn strategy(prompts: &PromptStrategy) -> String {
     }
 }
 
-fn describe_sampling(sampling: &Sampling) -> String {
+pub(crate) fn describe_sampling(sampling: &Sampling) -> String {
     let Sampling { max_new_tokens, temperature, top_k, top_p } = sampling;
     let top_k = top_k.map_or_else(String::new, |k| format!(", top-k {k}"));
     format!("up to {max_new_tokens} tokens, top-p {top_p}{top_k}, temperature {temperature}")
@@ -112,7 +112,7 @@ fn meanings(evaluations: &[Evaluation]) -> String {
 }
 
 /// One line for each evaluator, which is the same for both models.
-pub(super) fn provenance(evaluations: &[Evaluation]) -> String {
+pub(crate) fn provenance(evaluations: &[Evaluation]) -> String {
     let mut seen = Vec::new();
     let mut text = String::new();
     for Evaluation { provenance, .. } in evaluations {
