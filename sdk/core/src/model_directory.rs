@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use crate::adapter::AdapterDirectory;
 use crate::causal_lm::HfTokenizer;
 use crate::files::read_json;
 use crate::info::DigestBuilder;
@@ -43,6 +44,16 @@ impl ModelDirectory {
                 .with_remedy(
                     "name a directory with config.json, tokenizer.json and *.safetensors",
                 ));
+        }
+        if AdapterDirectory::is_one(path) {
+            return Err(Error::new(
+                ErrorKind::InvalidInput,
+                COMPONENT,
+                "open",
+                "this is an adapter, which is loaded with the model that it was made for",
+            )
+            .with_path(path)
+            .with_remedy("name that model, and this directory as its adapter (--adapter)"));
         }
         let config = read_json(path.join("config.json"))?;
         Ok(Self { path: path.to_path_buf(), config, weights: Vec::new() })

@@ -11,6 +11,7 @@ mod quickstart;
 mod run;
 mod score;
 mod select;
+mod study;
 mod train;
 
 use detoxlm::Result;
@@ -25,6 +26,8 @@ pub(crate) enum Command {
     Quickstart(quickstart::Arguments),
     /// Detoxify a model: self-generate, score, select, fine-tune, evaluate; resumable
     Run(run::Arguments),
+    /// Compare corpora, methods and models, and draw the paper's tables; resumable
+    Study(study::Arguments),
     /// Continue prompts
     Generate(generate::Arguments),
     /// Rate texts
@@ -53,6 +56,7 @@ impl Command {
             #[cfg(feature = "defaults")]
             Self::Quickstart(arguments) => quickstart::run(arguments, session).await,
             Self::Run(arguments) => run::run(arguments, session).await,
+            Self::Study(arguments) => study::run(arguments, session).await,
             Self::Generate(arguments) => generate::run(arguments, session).await,
             Self::Score(arguments) => score::run(arguments, session).await,
             Self::Select(arguments) => select::run(arguments, session),
@@ -68,7 +72,7 @@ impl Command {
     /// Whether the same command goes on where an interruption left it.
     pub(crate) const fn is_resumable(&self) -> bool {
         match self {
-            Self::Run(_) | Self::Train(_) | Self::Evaluate(_) => true,
+            Self::Run(_) | Self::Study(_) | Self::Train(_) | Self::Evaluate(_) => true,
             #[cfg(feature = "defaults")]
             Self::Quickstart(_) => true,
             _ => false,

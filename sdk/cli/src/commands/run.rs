@@ -1,14 +1,12 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use detoxlm::evaluation::{
-    PerplexityEvaluator, PromptSet, TextSet, ToxicityEvaluator, summary_table,
-};
-use detoxlm::{Pipeline, Registry, Result, RunSummary, ToxicityScorer};
+use detoxlm::evaluation::summary_table;
+use detoxlm::{Pipeline, Result, RunSummary};
 use serde_json::{Value, json};
 
 use super::{select, train};
-use crate::config::{PerplexitySection, RunConfig, ToxicitySection};
+use crate::config::RunConfig;
 use crate::model;
 use crate::session::{Report, Session};
 use crate::text::align_columns;
@@ -41,13 +39,9 @@ pub(super) async fn run(arguments: &Arguments, session: &Session) -> Result<Repo
     let scorer = session.registry.scorer(&config.scorer)?;
     let mut pipeline =
         Pipeline::new(settings, framework, Arc::clone(&scorer)).with_observer(session.observer());
-    if let Some(toxicity) = &config.evaluation.toxicity {
-        for judge in judges(toxicity, &config.scorer, &scorer, &session.registry)? {
-            pipeline = pipeline.with_evaluator(measure_toxicity(toxicity, judge).map_err(in_file)?);
-        }
-    }
-    for text in &config.evaluation.perplexity {
-        pipeline = pipeline.with_evaluator(Arc::new(measure_perplexity(text).map_err(in_file)?));
+    let filter = (config.scorer.as_str(), &scorer);
+    for evaluator in config.evaluation.evaluators(filter, &session.registry).map_err(in_file)? {
+        pipeline = pipeline.with_evaluator(evaluator);
     }
     let model = model::directory(model, config.folder(), session).await.map_err(in_file)?;
     let summary = pipeline.run(&model, run).await?;
@@ -63,41 +57,6 @@ pub(super) fn to_json(summary: &RunSummary, model: &Path, run: &Path) -> Value {
         "evaluations": summary.evaluations,
         "changes": summary.changes,
     })
-}
-
-/// Who judges: the scorers that are named, or the one that filters.
-fn judges(
-    section: &ToxicitySection,
-    filter_specification: &str,
-    filter: &Arc<dyn ToxicityScorer>,
-    registry: &Registry,
-) -> Result<Vec<Arc<dyn ToxicityScorer>>> {
-    if section.judges.is_empty() {
-        return Ok(vec![Arc::clone(filter)]);
-    }
-    let judge = |specification: &String| {
-        if specification == filter_specification {
-            return Ok(Arc::clone(filter));
-        }
-        registry.scorer(specification)
-    };
-    section.judges.iter().map(judge).collect()
-}
-
-fn measure_toxicity(
-    section: &ToxicitySection,
-    judge: Arc<dyn ToxicityScorer>,
-) -> Result<Arc<ToxicityEvaluator>> {
-    let prompts = PromptSet::read(section.prompts()?, section.limit)?;
-    ToxicityEvaluator::new(prompts, judge, section.settings()).map(Arc::new)
-}
-
-fn measure_perplexity(section: &PerplexitySection) -> Result<PerplexityEvaluator> {
-    let mut texts = TextSet::read(section.text()?, section.limit)?;
-    if let Some(name) = &section.name {
-        texts = TextSet::new(name.as_str(), texts.texts().to_vec())?;
-    }
-    PerplexityEvaluator::new(texts, section.settings())
 }
 
 pub(super) fn describe(summary: &RunSummary, run: &Path) -> String {

@@ -75,11 +75,15 @@ impl Display {
     }
 
     pub(super) fn warn(&self, message: &str) {
-        let line = format!("warning: {message}");
+        self.note(&format!("warning: {message}"));
+    }
+
+    /// Shows a line above the bars.
+    pub(super) fn note(&self, line: &str) {
         match self {
             Self::None => {}
-            Self::Lines => say(&line),
-            Self::Bars { all, .. } => all.suspend(|| say(&line)),
+            Self::Lines => say(line),
+            Self::Bars { all, .. } => all.suspend(|| say(line)),
         }
     }
 }

@@ -84,6 +84,9 @@ impl State {
                     self.display.finish(stage, &meter, started.elapsed());
                 }
             }
+            Event::PartStarted { name, number, total } => {
+                self.display.note(&format!("{number} of {total}: {name}"));
+            }
             Event::Warning { message } => {
                 self.display.warn(message);
                 self.warnings.push(message.to_owned());

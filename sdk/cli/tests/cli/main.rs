@@ -3,6 +3,7 @@
 mod arguments;
 #[cfg(feature = "hub")]
 mod hub;
+mod methods;
 mod models;
 #[cfg(feature = "defaults")]
 mod quickstart;

@@ -39,8 +39,8 @@ pub struct Study {
 pub struct StudySummary {
     /// Model by model: as it was, then corpus by corpus and method by method.
     pub cells: Vec<StudyCell>,
-    /// The tables, in Markdown.
-    pub tables: String,
+    /// Their titles and tables, in Markdown.
+    pub tables: Vec<(String, String)>,
 }
 
 impl Study {

@@ -15,23 +15,19 @@ const SLICES: [&str; 3] = ["full", "toxic", "nontoxic"];
 /// What perplexity is called by the evaluator that measures it.
 pub(super) const PERPLEXITY: (&str, &str) = ("token_perplexity", "all");
 
-/// One table for every evaluator, as the paper has them, and one of what training took.
-pub(super) fn tables(cells: &[StudyCell]) -> String {
-    let mut tables = String::new();
+/// One table for every evaluator, as the paper has them, and one of what training took: titles and
+/// Markdown.
+pub(super) fn tables(cells: &[StudyCell]) -> Vec<(String, String)> {
     let first = cells.first().map(|cell| cell.evaluations.as_slice()).unwrap_or_default();
-    for evaluation in first {
-        let table = match &evaluation.provenance.scorer {
-            Some(judge) => {
-                (format!("Toxicity, judged by {}", judge.name), toxicity(cells, evaluation))
-            }
-            None => (
-                format!("Perplexity on {}", evaluation.provenance.data.name),
-                perplexity(cells, evaluation),
-            ),
-        };
-        let _ = write!(tables, "### {}\n\n{}\n", table.0, table.1);
-    }
-    let _ = write!(tables, "### What training took\n\n{}", costs(cells));
+    let table = |evaluation: &Evaluation| match &evaluation.provenance.scorer {
+        Some(judge) => (format!("Toxicity, judged by {}", judge.name), toxicity(cells, evaluation)),
+        None => {
+            let text = &evaluation.provenance.data.name;
+            (format!("Perplexity on {text}"), perplexity(cells, evaluation))
+        }
+    };
+    let mut tables: Vec<_> = first.iter().map(table).collect();
+    tables.push(("What training took".to_owned(), costs(cells)));
     tables
 }
 
@@ -40,9 +36,12 @@ pub(super) fn report(
     config: &StudyConfig,
     scorer: &Info,
     cells: &[StudyCell],
-    tables: &str,
+    tables: &[(String, String)],
 ) -> String {
-    let mut report = format!("# Study\n\n## What came out\n\n{tables}");
+    let mut report = String::from("# Study\n\n## What came out\n");
+    for (title, table) in tables {
+        let _ = write!(report, "\n### {title}\n\n{table}");
+    }
     for (name, _) in plot::pictures(cells) {
         let _ = write!(report, "\n![{}]({name})\n", name.trim_end_matches(".svg"));
     }

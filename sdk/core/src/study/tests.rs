@@ -120,7 +120,8 @@ impl Place {
             sampling: Sampling::default().with_max_new_tokens(12),
             ..ToxicitySettings::default()
         };
-        let toxicity = ToxicityEvaluator::new(prompts, scorer.clone(), settings).unwrap();
+        let judge = Arc::<CapitalScorer>::clone(&scorer);
+        let toxicity = ToxicityEvaluator::new(prompts, judge, settings).unwrap();
         let texts = TextSet::new("held out", vec!["quiet words".into()]).unwrap();
         let perplexity = PerplexityEvaluator::new(texts, PerplexitySettings::default()).unwrap();
         Study::new(config, &framework, scorer)

@@ -117,11 +117,17 @@ fn train(
         config: &job.config,
         seed: job.seed,
     };
-    write_or_compare("training", &job.work.join("job.json"), &record)?;
-    if let Some(outcome) = finished(job)? {
-        return Ok(outcome.at(&job.output));
+    let settings = job.work.join("job.json");
+    if settings.is_file() {
+        write_or_compare("training", &settings, &record)?;
+        if let Some(outcome) = finished(job)? {
+            return Ok(outcome.at(&job.output));
+        }
     }
-    let mut training = Training::open(backend, job, cancellation)?;
+    let session = backend.open(job)?;
+    // Only now: what the backend refuses leaves nothing that a corrected job would be compared with.
+    write_or_compare("training", &settings, &record)?;
+    let mut training = Training::open(session, job, cancellation)?;
     training.run(cancellation, observer)?;
     let outcome = training.finish()?;
     observer.observe(&Event::StageFinished { stage: Stage::Train });
@@ -149,11 +155,10 @@ struct Training<'a> {
 
 impl<'a> Training<'a> {
     fn open(
-        backend: &dyn TrainBackend,
+        mut session: Box<dyn TrainSession>,
         job: &'a TrainingJob,
         cancellation: &Cancellation,
     ) -> Result<Self> {
-        let mut session = backend.open(job)?;
         let context = session.context_length();
         let sequence_length =
             job.config.sequence_length.unwrap_or(context.min(DEFAULT_SEQUENCE_LENGTH));

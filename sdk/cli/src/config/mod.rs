@@ -1,0 +1,74 @@
+//! Configurations in TOML.
+
+mod evaluation;
+mod run;
+mod study;
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use detoxlm::{Error, ErrorKind, Result};
+use serde::de::DeserializeOwned;
+
+pub(crate) use evaluation::EvaluationSection;
+pub(crate) use run::RunConfig;
+pub(crate) use study::StudyFile;
+
+use crate::session::is_stream;
+
+const COMPONENT: &str = "configuration";
+
+/// Reads a file, or standard input when it is `-`, and gives the folder that its paths are relative to.
+///
+/// # Errors
+/// When it cannot be read, is not TOML, or has an unknown key or a value of the wrong type: file and
+/// line are named, and the keys there are.
+fn read<T: DeserializeOwned>(path: &Path) -> Result<(T, PathBuf)> {
+    let failed = |e| Error::io(COMPONENT, "read", path, e);
+    let text = if is_stream(path) {
+        io::read_to_string(io::stdin()).map_err(failed)?
+    } else {
+        std::fs::read_to_string(path).map_err(failed)?
+    };
+    // Absolute, so that a run is the same one from wherever it is called.
+    let file = std::path::absolute(path).map_err(failed)?;
+    let folder = file.parent().unwrap_or(Path::new("")).to_path_buf();
+    Ok((parse(&text).map_err(|e| e.with_path(path))?, folder))
+}
+
+fn parse<T: DeserializeOwned>(text: &str) -> Result<T> {
+    toml::from_str(text).map_err(|e| {
+        let error = Error::new(
+            ErrorKind::InvalidConfig,
+            COMPONENT,
+            "read",
+            e.message().trim_end().replace('\n', ", "),
+        );
+        match e.span() {
+            Some(span) => error.with_line(line_of(text, span.start)),
+            None => error,
+        }
+    })
+}
+
+/// `SCHEME:REST` where `REST` may be a path: it is one if there is something.
+fn resolve_scorer(specification: &mut String, folder: &Path) {
+    if let Some((scheme, rest)) = specification.split_once(':') {
+        let path = folder.join(rest);
+        if path.exists() {
+            *specification = format!("{scheme}:{}", path.display());
+        }
+    }
+}
+
+fn missing(key: &'static str, remedy: &'static str) -> Error {
+    Error::new(ErrorKind::InvalidConfig, COMPONENT, "read", "is missing")
+        .with_key(key)
+        .with_remedy(remedy)
+}
+
+/// The number, from 1, of the line that holds a byte.
+fn line_of(text: &str, byte: usize) -> u64 {
+    let before = text.as_bytes().iter().take(byte);
+    1 + before.filter(|&&byte| byte == b'\n').count() as u64
+}
