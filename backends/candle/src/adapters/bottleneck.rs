@@ -2,12 +2,9 @@
 
 use detoxlm_core::Result;
 use detoxlm_core::adapter::BottleneckConfig;
-use detoxlm_core::training::{Bottleneck, BottleneckActivation as Named, normal_values};
+use detoxlm_core::training::{Bottleneck, normal_values};
 
-use super::{
-    Adaptation, AddedParameters, BlockBottlenecks, BottleneckActivation, BottleneckInput,
-    BottleneckNetwork,
-};
+use super::{Adaptation, AddedParameters, BlockBottlenecks, BottleneckInput, BottleneckNetwork};
 use crate::architecture::{Architecture, Role};
 
 /// Standard deviation of the down-projection's first values, as in AdapterHub.
@@ -75,7 +72,7 @@ pub(crate) fn describe(
                     BottleneckInput::Update
                 },
                 down: parameters.affine(&format!("{name}.adapter_down.0"), outer, inner),
-                activation: activation(config.activation),
+                activation: config.activation,
                 up: parameters.affine(&format!("{name}.adapter_up"), inner, outer),
                 scale: config.scaling,
             }))
@@ -86,15 +83,6 @@ pub(crate) fn describe(
         });
     }
     Ok(Adaptation { parameters: parameters.specs, bottlenecks, ..Adaptation::default() })
-}
-
-const fn activation(named: Named) -> BottleneckActivation {
-    match named {
-        Named::Swish => BottleneckActivation::Silu,
-        Named::Gelu => BottleneckActivation::GeluErf,
-        Named::GeluNew => BottleneckActivation::GeluTanh,
-        _ => BottleneckActivation::Relu,
-    }
 }
 
 /// The first values of the adaptation's parameters: projections normally distributed, the upper ones

@@ -11,6 +11,8 @@ mod prefix;
 
 use std::collections::BTreeMap;
 
+use detoxlm_core::training::BottleneckActivation;
+
 pub(crate) use method::AddedMethod;
 pub(crate) use open::open;
 pub(crate) use prefix::STORED as STORED_PREFIX;
@@ -28,15 +30,6 @@ pub(crate) struct LowRank {
     pub(crate) scale: f64,
     /// In training alone.
     pub(crate) dropout: f64,
-}
-
-/// The non-linearity of a bottleneck.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum BottleneckActivation {
-    Relu,
-    Silu,
-    GeluErf,
-    GeluTanh,
 }
 
 /// What a bottleneck reads.

@@ -5,13 +5,11 @@ use candle_fused_ops::infer::{
     KvCache, PackedLinear, WeightLayout, add_assign, add_scaled_columns, gelu_erf, gelu_tanh, relu,
     silu,
 };
+use detoxlm_core::training::BottleneckActivation;
 use detoxlm_core::{ErrorKind, Result};
 
 use super::scratch::room;
-use crate::adapters::{
-    AdaptationValues, BottleneckActivation, BottleneckInput, BottleneckNetwork, Prefix,
-    PrefixSource,
-};
+use crate::adapters::{AdaptationValues, BottleneckInput, BottleneckNetwork, Prefix, PrefixSource};
 use crate::architecture::{Affine, Architecture, Block, FeedForward, Projections};
 use crate::error::{error, internal};
 
@@ -94,9 +92,9 @@ impl PackedBottleneck {
         }
         match self.activation {
             BottleneckActivation::Relu => relu(inner),
-            BottleneckActivation::Silu => silu(inner),
-            BottleneckActivation::GeluErf => gelu_erf(inner),
-            BottleneckActivation::GeluTanh => gelu_tanh(inner),
+            BottleneckActivation::Swish => silu(inner),
+            BottleneckActivation::Gelu => gelu_erf(inner),
+            BottleneckActivation::GeluNew => gelu_tanh(inner),
         }
         let width = self.up.out_features();
         let outer = room(&mut scratch.outer, size * width);

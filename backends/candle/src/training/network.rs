@@ -6,11 +6,9 @@ use candle_fused_ops::{
     causal_attention_with_prefix, dropout, embedding, gelu_erf, gelu_tanh, layer_norm, linear,
     linear_cross_entropy, relu, rms_norm, scaled_add, silu, swiglu,
 };
-use detoxlm_core::training::TokenBatch;
+use detoxlm_core::training::{BottleneckActivation, TokenBatch};
 
-use crate::adapters::{
-    Adaptation, BottleneckActivation, BottleneckInput, BottleneckNetwork, Prefix, PrefixSource,
-};
+use crate::adapters::{Adaptation, BottleneckInput, BottleneckNetwork, Prefix, PrefixSource};
 use crate::architecture::{
     Activation, Affine, Architecture, Block, FeedForward, Norm, Parameter, Projections,
 };
@@ -191,9 +189,9 @@ impl Pass<'_> {
         )?;
         let inner = match activation {
             BottleneckActivation::Relu => relu(&inner)?,
-            BottleneckActivation::Silu => silu(&inner)?,
-            BottleneckActivation::GeluErf => gelu_erf(&inner)?,
-            BottleneckActivation::GeluTanh => gelu_tanh(&inner)?,
+            BottleneckActivation::Swish => silu(&inner)?,
+            BottleneckActivation::Gelu => gelu_erf(&inner)?,
+            BottleneckActivation::GeluNew => gelu_tanh(&inner)?,
         };
         scaled_add(&stream, &added_affine(self.parameters, up, &inner)?, scale as f32)
     }

@@ -78,7 +78,6 @@ impl BottleneckSize {
 /// The non-linearity of a bottleneck.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-#[non_exhaustive]
 pub enum BottleneckActivation {
     /// `max(x, 0)`.
     #[default]
