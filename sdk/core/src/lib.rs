@@ -49,6 +49,7 @@ pub use model_directory::ModelDirectory;
 pub use observer::{Event, Observer, Silent};
 pub use pipeline::{GenerationConfig, Pipeline, PipelineConfig, RunSummary, Stage};
 pub use registry::{Framework, LoadOptions, ModelLoader, Registry, ScorerFactory};
+pub use scoring::layers::{self, ToxicityScorerExt};
 pub use scoring::{
     Decision, Filter, Sample, ScorerCapabilities, Scores, ToxicityScorer, Unscored, Verdict,
     filter_fn, scorer_fn,

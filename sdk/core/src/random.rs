@@ -27,6 +27,8 @@ pub(crate) enum Domain {
     Initialisation = 3,
     /// Which of many texts are taken: (text).
     Sampling = 4,
+    /// Pauses between tries: (pause).
+    Jitter = 5,
 }
 
 /// Random numbers of one seed and purpose, addressed by three coordinates.

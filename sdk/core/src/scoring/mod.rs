@@ -2,6 +2,7 @@
 
 mod closure;
 mod filter;
+pub mod layers;
 mod scorer;
 mod verdict;
 

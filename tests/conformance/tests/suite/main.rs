@@ -11,6 +11,7 @@ mod broken_trainers;
 mod clauses;
 mod fakes;
 mod history_lm;
+mod layers;
 
 use detoxlm_conformance::Violation;
 
