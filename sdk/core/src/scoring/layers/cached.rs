@@ -218,7 +218,7 @@ impl Store {
         }
         let mut file = File::open(&self.path).map_err(|e| self.failed(e))?;
         let mut line = Vec::new();
-        let mut verdict = |key| -> Result<Option<Verdict>> {
+        let verdict = |key: &Key| -> Result<Option<Verdict>> {
             let Some(&(begin, length)) = self.rows.get(key) else { return Ok(None) };
             line.resize(length as usize, 0);
             file.seek(SeekFrom::Start(begin)).map_err(|e| self.failed(e))?;
