@@ -1,4 +1,4 @@
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -8,17 +8,17 @@ use crate::evaluation::Changes;
 use crate::files::{read_json, write_atomically, write_json};
 use crate::pipeline::PipelineConfig;
 use crate::pipeline::card::card;
-use crate::pipeline::measurement::Measurement;
+use crate::pipeline::components::Components;
 use crate::pipeline::report::report;
 use crate::pipeline::self_generation::{KEPT, SelfGeneration};
 use crate::prompts::PromptStrategy;
 use crate::run::RunDirectory;
 use crate::selection::SelectionSummary;
-use crate::training::{Trainer, TrainingJob, TrainingOutcome};
+use crate::training::{TrainingJob, TrainingOutcome};
 use crate::worker::blocking;
 use crate::{
-    Digest, Evaluation, Evaluator, Event, Filter, Framework, Info, LoadOptions, ModelDirectory,
-    ModelLoader, Observer, Result, Silent, Subject, ToxicityScorer,
+    Digest, Evaluation, Evaluator, Event, Filter, Framework, Info, ModelDirectory, Observer,
+    Result, ToxicityScorer,
 };
 
 const METRICS: &str = "metrics.json";
@@ -37,12 +37,7 @@ const DETOXIFIED: &str = "detoxified";
 #[derive(Clone, Debug)]
 pub struct Pipeline {
     config: PipelineConfig,
-    loader: Arc<dyn ModelLoader>,
-    trainer: Arc<dyn Trainer>,
-    scorer: Arc<dyn ToxicityScorer>,
-    filters: Vec<Arc<dyn Filter>>,
-    evaluators: Vec<Arc<dyn Evaluator>>,
-    observer: Arc<dyn Observer>,
+    components: Components,
 }
 
 /// What a run came to.
@@ -80,35 +75,27 @@ impl Pipeline {
         framework: &Framework,
         scorer: Arc<dyn ToxicityScorer>,
     ) -> Self {
-        Self {
-            config,
-            loader: Arc::clone(&framework.loader),
-            trainer: Arc::clone(&framework.trainer),
-            scorer,
-            filters: Vec::new(),
-            evaluators: Vec::new(),
-            observer: Arc::new(Silent),
-        }
+        Self { config, components: Components::new(framework, scorer) }
     }
 
     /// Adds a filter: what it drops is not trained on.
     #[must_use]
     pub fn with_filter(mut self, filter: Arc<dyn Filter>) -> Self {
-        self.filters.push(filter);
+        self.components.filters.push(filter);
         self
     }
 
     /// Adds a measurement, taken of the base model and of the detoxified one.
     #[must_use]
     pub fn with_evaluator(mut self, evaluator: Arc<dyn Evaluator>) -> Self {
-        self.evaluators.push(evaluator);
+        self.components.evaluators.push(evaluator);
         self
     }
 
     /// Tells `observer` about progress.
     #[must_use]
     pub fn with_observer(mut self, observer: Arc<dyn Observer>) -> Self {
-        self.observer = observer;
+        self.components.observer = observer;
         self
     }
 
@@ -119,10 +106,13 @@ impl Pipeline {
     /// process, or a stage fails. Nothing that was done is lost: the same call goes on.
     pub async fn run(&self, model: &Path, run: &Path) -> Result<RunSummary> {
         self.config.validate()?;
-        self.trainer.capabilities().require(&self.config.method, self.trainer.info())?;
+        self.components
+            .trainer
+            .capabilities()
+            .require(&self.config.method, self.components.trainer.info())?;
         let run = self.open(model, run).await?;
         if !SelfGeneration::is_done(&run) {
-            let base = self.load(BASE, model, None).await?;
+            let base = self.components.load(BASE, model, None).await?;
             self.corpus().write(&run, &*base.generator).await?;
         }
         let selection = self.corpus().select(&run).await?;
@@ -130,9 +120,13 @@ impl Pipeline {
         let (evaluations, changes) = self.evaluate(model, &run).await?;
         let note = self.judge_is_filter(&evaluations);
         let summary = RunSummary { selection, training, evaluations, changes };
-        let report = report(&self.config, self.scorer.info(), &summary, note);
-        let card =
-            card(&ModelDirectory::plain_name_of(model), &self.config, self.scorer.info(), &summary);
+        let report = report(&self.config, self.components.scorer.info(), &summary, note);
+        let card = card(
+            &ModelDirectory::plain_name_of(model),
+            &self.config,
+            self.components.scorer.info(),
+            &summary,
+        );
         blocking(move || {
             write_atomically(run.model().join(CARD), card)?;
             write_atomically(run.report(), report)
@@ -165,10 +159,15 @@ impl Pipeline {
         let manifest = Manifest {
             detoxlm: env!("CARGO_PKG_VERSION"),
             model,
-            scorer: self.scorer.info(),
-            filters: self.filters.iter().map(|filter| filter.info()).collect(),
-            trainer: self.trainer.info(),
-            evaluators: self.evaluators.iter().map(|evaluator| evaluator.info()).collect(),
+            scorer: self.components.scorer.info(),
+            filters: self.components.filters.iter().map(|filter| filter.info()).collect(),
+            trainer: self.components.trainer.info(),
+            evaluators: self
+                .components
+                .evaluators
+                .iter()
+                .map(|evaluator| evaluator.info())
+                .collect(),
             config,
             validation,
             prompts,
@@ -176,30 +175,10 @@ impl Pipeline {
         RunDirectory::open(run, &manifest)
     }
 
-    async fn load(
-        &self,
-        name: &str,
-        directory: &Path,
-        adapter: Option<PathBuf>,
-    ) -> Result<Subject> {
-        let mut options = LoadOptions::default().with_observer(Arc::clone(&self.observer));
-        options.adapter = adapter;
-        let mut subject = self.loader.load(directory, &options).await?;
-        name.clone_into(&mut subject.name);
-        Ok(subject)
-    }
-
     /// The stage that writes the corpus and chooses from it.
     fn corpus(&self) -> SelfGeneration<'_> {
-        SelfGeneration {
-            seed: self.config.seed,
-            prompts: &self.config.prompts,
-            generation: &self.config.generation,
-            selection: &self.config.selection,
-            scorer: &self.scorer,
-            filters: &self.filters,
-            observer: &self.observer,
-        }
+        let PipelineConfig { seed, prompts, generation, selection, .. } = &self.config;
+        self.components.self_generation(*seed, prompts, generation, selection)
     }
 
     async fn train(&self, model: &Path, run: &RunDirectory) -> Result<TrainingOutcome> {
@@ -213,7 +192,7 @@ impl Pipeline {
             work: run.training(),
             output: run.model(),
         };
-        self.trainer.train(&job, Arc::clone(&self.observer)).await
+        self.components.trainer.train(&job, Arc::clone(&self.components.observer)).await
     }
 
     async fn evaluate(
@@ -228,21 +207,17 @@ impl Pipeline {
             self.warn_of_the_judge(&evaluations);
             return Ok((evaluations, changes));
         }
-        let measurement = Measurement {
-            evaluators: &self.evaluators,
-            shared: run.evaluation().join("shared"),
-            observer: &self.observer,
-        };
+        let measurement = self.components.measurement(run.evaluation().join("shared"));
         let [base, detoxified] = [BASE, DETOXIFIED].map(|name| run.evaluation().join(name));
         let mut evaluations = Vec::new();
-        if !self.evaluators.is_empty() {
-            let subject = self.load(BASE, model, None).await?;
+        if !self.components.evaluators.is_empty() {
+            let subject = self.components.load(BASE, model, None).await?;
             evaluations.extend(measurement.of(&subject, &base).await?);
             drop(subject);
             let subject = if self.config.method.makes_adapter() {
-                self.load(DETOXIFIED, model, Some(run.model())).await?
+                self.components.load(DETOXIFIED, model, Some(run.model())).await?
             } else {
-                self.load(DETOXIFIED, &run.model(), None).await?
+                self.components.load(DETOXIFIED, &run.model(), None).await?
             };
             evaluations.extend(measurement.of(&subject, &detoxified).await?);
         }
@@ -260,13 +235,13 @@ impl Pipeline {
 
     fn warn_of_the_judge(&self, evaluations: &[Evaluation]) {
         if let Some(message) = self.judge_is_filter(evaluations) {
-            self.observer.observe(&Event::Warning { message });
+            self.components.observer.observe(&Event::Warning { message });
         }
     }
 
     /// A scorer that chose the training data is no impartial judge of the result.
     fn judge_is_filter(&self, evaluations: &[Evaluation]) -> Option<&'static str> {
-        let filter = &self.scorer.info().digest;
+        let filter = &self.components.scorer.info().digest;
         let mut judges = evaluations.iter().filter_map(|e| e.provenance.scorer.as_ref()).peekable();
         judges.peek()?;
         judges.all(|judge| judge.digest == *filter).then_some(

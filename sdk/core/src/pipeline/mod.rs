@@ -2,6 +2,7 @@
 
 mod annotate;
 mod card;
+mod components;
 mod config;
 mod driver;
 mod measurement;
@@ -11,6 +12,7 @@ mod stage;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use components::Components;
 pub use config::{GenerationConfig, PipelineConfig};
 pub use driver::{Pipeline, RunSummary};
 pub(crate) use measurement::Measurement;

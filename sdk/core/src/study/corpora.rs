@@ -86,9 +86,11 @@ async fn self_generated(
     let digest = blocking(move || ModelDirectory::digest_at(&path)).await?;
     let selection = &study.config.selection;
     let run = open(study, prompts, &study.config.generation, selection, &digest, directory)?;
-    let stage = stage(study, prompts, &study.config.generation, selection);
+    let components = &study.components;
+    let generation = &study.config.generation;
+    let stage = components.self_generation(study.config.seed, prompts, generation, selection);
     if !SelfGeneration::is_done(&run) {
-        let subject = study.load(&model.name, &model.directory, None).await?;
+        let subject = study.components.load(&model.name, &model.directory, None).await?;
         stage.write(&run, &*subject.generator).await?;
     }
     stage.select(&run).await?;
@@ -117,7 +119,8 @@ async fn external(
     generation.validate()?;
     let selection = study.config.selection.clone().with_keep_fraction(keep_fraction);
     let run = open(study, &prompts, &generation, &selection, &digest, directory)?;
-    let stage = stage(study, &prompts, &generation, &selection);
+    let components = &study.components;
+    let stage = components.self_generation(study.config.seed, &prompts, &generation, &selection);
     if !SelfGeneration::is_done(&run) {
         let texts = FileGenerator::new(file.to_path_buf(), digest);
         stage.write(&run, &texts as &dyn Generator).await?;
@@ -155,29 +158,12 @@ fn open(
     directory: &Path,
 ) -> Result<RunDirectory> {
     let manifest = Manifest {
-        scorer: Some(study.scorer.info()),
-        filters: study.filters.iter().map(|filter| filter.info()).collect(),
+        scorer: Some(study.components.scorer.info()),
+        filters: study.components.filters.iter().map(|filter| filter.info()).collect(),
         prompts,
         generation: Some(generation),
         selection: Some(selection),
         ..Manifest::new(study.config.seed, from)
     };
     RunDirectory::open(directory, &manifest)
-}
-
-fn stage<'a>(
-    study: &'a Study,
-    prompts: &'a PromptStrategy,
-    generation: &'a GenerationConfig,
-    selection: &'a Selection,
-) -> SelfGeneration<'a> {
-    SelfGeneration {
-        seed: study.config.seed,
-        prompts,
-        generation,
-        selection,
-        scorer: &study.scorer,
-        filters: &study.filters,
-        observer: &study.observer,
-    }
 }

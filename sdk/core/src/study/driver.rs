@@ -9,13 +9,12 @@ use super::config::{StudyConfig, StudyCorpus, StudyMethod, StudyModel, folder, u
 use super::{corpora, plot, report};
 use crate::files::{read_json, write_atomically, write_json};
 use crate::lock::DirectoryLock;
-use crate::pipeline::Measurement;
+use crate::pipeline::{Components, Measurement};
 use crate::settings::write_or_compare;
-use crate::training::{Trainer, TrainingConfig, TrainingJob};
+use crate::training::{TrainingConfig, TrainingJob};
 use crate::worker::blocking;
 use crate::{
-    Evaluator, Event, Filter, Framework, LoadOptions, ModelDirectory, ModelLoader, Observer,
-    Result, Silent, Subject, ToxicityScorer,
+    Evaluator, Event, Filter, Framework, ModelDirectory, Observer, Result, ToxicityScorer,
 };
 
 /// A grid of corpora, methods and models, each trained and measured.
@@ -26,12 +25,7 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct Study {
     pub(super) config: StudyConfig,
-    loader: Arc<dyn ModelLoader>,
-    trainer: Arc<dyn Trainer>,
-    pub(super) scorer: Arc<dyn ToxicityScorer>,
-    pub(super) filters: Vec<Arc<dyn Filter>>,
-    evaluators: Vec<Arc<dyn Evaluator>>,
-    pub(super) observer: Arc<dyn Observer>,
+    pub(super) components: Components,
 }
 
 /// What a study came to.
@@ -51,35 +45,27 @@ impl Study {
         framework: &Framework,
         scorer: Arc<dyn ToxicityScorer>,
     ) -> Self {
-        Self {
-            config,
-            loader: Arc::clone(&framework.loader),
-            trainer: Arc::clone(&framework.trainer),
-            scorer,
-            filters: Vec::new(),
-            evaluators: Vec::new(),
-            observer: Arc::new(Silent),
-        }
+        Self { config, components: Components::new(framework, scorer) }
     }
 
     /// Adds a filter: what it drops is not trained on.
     #[must_use]
     pub fn with_filter(mut self, filter: Arc<dyn Filter>) -> Self {
-        self.filters.push(filter);
+        self.components.filters.push(filter);
         self
     }
 
     /// Adds a measurement, taken of every cell.
     #[must_use]
     pub fn with_evaluator(mut self, evaluator: Arc<dyn Evaluator>) -> Self {
-        self.evaluators.push(evaluator);
+        self.components.evaluators.push(evaluator);
         self
     }
 
     /// Tells `observer` about progress.
     #[must_use]
     pub fn with_observer(mut self, observer: Arc<dyn Observer>) -> Self {
-        self.observer = observer;
+        self.components.observer = observer;
         self
     }
 
@@ -94,7 +80,10 @@ impl Study {
         self.config.validate()?;
         unique("models.name", models.iter().map(|model| &model.name))?;
         for method in &self.config.methods {
-            self.trainer.capabilities().require(&method.method, self.trainer.info())?;
+            self.components
+                .trainer
+                .capabilities()
+                .require(&method.method, self.components.trainer.info())?;
         }
         let _lock = DirectoryLock::acquire(directory)?;
         let grid = self.config.corpora.len() * self.config.methods.len();
@@ -115,7 +104,7 @@ impl Study {
             }
         }
         let tables = report::tables(&cells);
-        let report = report::report(&self.config, self.scorer.info(), &cells, &tables);
+        let report = report::report(&self.config, self.components.scorer.info(), &cells, &tables);
         let (root, kept) = (directory.to_path_buf(), cells.clone());
         blocking(move || {
             for (name, picture) in plot::pictures(&kept) {
@@ -129,28 +118,15 @@ impl Study {
     }
 
     fn begin(&self, done: usize, total: u64, name: &str) {
-        self.observer.observe(&Event::PartStarted { name, number: done as u64 + 1, total });
-    }
-
-    pub(super) async fn load(
-        &self,
-        name: &str,
-        directory: &Path,
-        adapter: Option<PathBuf>,
-    ) -> Result<Subject> {
-        let mut options = LoadOptions::default().with_observer(Arc::clone(&self.observer));
-        options.adapter = adapter;
-        let mut subject = self.loader.load(directory, &options).await?;
-        name.clone_into(&mut subject.name);
-        Ok(subject)
+        self.components.observer.observe(&Event::PartStarted {
+            name,
+            number: done as u64 + 1,
+            total,
+        });
     }
 
     fn measurement(&self, root: &Path) -> Measurement<'_> {
-        Measurement {
-            evaluators: &self.evaluators,
-            shared: root.join("continuations"),
-            observer: &self.observer,
-        }
+        self.components.measurement(root.join("continuations"))
     }
 
     async fn untrained(&self, model: &StudyModel, place: &Place, root: &Path) -> Result<StudyCell> {
@@ -164,8 +140,8 @@ impl Study {
             return Ok(cell);
         }
         let mut evaluations = Vec::new();
-        if !self.evaluators.is_empty() {
-            let subject = self.load("as it was", &model.directory, None).await?;
+        if !self.components.evaluators.is_empty() {
+            let subject = self.components.load("as it was", &model.directory, None).await?;
             evaluations = self.measurement(root).of(&subject, &place.evaluation()).await?;
         }
         let cell = StudyCell {
@@ -196,19 +172,20 @@ impl Study {
         };
         let is_first_sitting = !job.work.exists();
         let begun = Instant::now();
-        let outcome = self.trainer.train(&job, Arc::clone(&self.observer)).await?;
+        let outcome =
+            self.components.trainer.train(&job, Arc::clone(&self.components.observer)).await?;
         let seconds = is_first_sitting.then(|| begun.elapsed().as_secs_f64());
         // Only now: corpus and training have found that they are of these settings.
         if let Some(cell) = self.kept(place).await? {
             return Ok(cell);
         }
         let (mut evaluations, mut changes) = (Vec::new(), Vec::new());
-        if !self.evaluators.is_empty() {
+        if !self.components.evaluators.is_empty() {
             let name = format!("{}, {}", corpus.name, method.name);
             let subject = if method.method.makes_adapter() {
-                self.load(&name, &model.directory, Some(outcome.model)).await?
+                self.components.load(&name, &model.directory, Some(outcome.model)).await?
             } else {
-                self.load(&name, &outcome.model, None).await?
+                self.components.load(&name, &outcome.model, None).await?
             };
             let measurement = self.measurement(root);
             evaluations = measurement.of(&subject, &place.evaluation()).await?;
@@ -236,7 +213,7 @@ impl Study {
         let cell: Option<StudyCell> =
             blocking(move || if path.is_file() { read_json(path).map(Some) } else { Ok(None) })
                 .await?;
-        let wanted = || self.evaluators.iter().map(|evaluator| &evaluator.info().digest);
+        let wanted = || self.components.evaluators.iter().map(|evaluator| &evaluator.info().digest);
         Ok(cell.filter(|cell| cell.evaluators().map(|(_, digest)| digest).eq(wanted())))
     }
 }
