@@ -2,9 +2,11 @@
 
 use detoxlm_core::Result;
 use detoxlm_core::adapter::BottleneckConfig;
-use detoxlm_core::training::{Bottleneck, normal_values};
+use detoxlm_core::training::Bottleneck;
 
-use super::{Adaptation, AddedParameters, BlockBottlenecks, BottleneckInput, BottleneckNetwork};
+use super::{
+    Adaptation, AddedParameters, Beginning, BlockBottlenecks, BottleneckInput, BottleneckNetwork,
+};
 use crate::architecture::{Architecture, Role};
 
 /// Standard deviation of the down-projection's first values, as in AdapterHub.
@@ -92,18 +94,9 @@ pub(crate) fn initial_values(
     method: &Bottleneck,
     seed: u64,
 ) -> Vec<Vec<f32>> {
-    adaptation
-        .parameters
-        .iter()
-        .enumerate()
-        .map(|(index, spec)| {
-            let count = spec.shape.iter().product();
-            let spread = match spec.role {
-                Role::Bias => return vec![0.0; count],
-                _ if spec.name.contains(".adapter_up.") => method.up_spread,
-                _ => DOWN_SPREAD,
-            };
-            normal_values(seed, index as u64, spread).take(count).collect()
-        })
-        .collect()
+    adaptation.initial_values(seed, |spec| match spec.role {
+        Role::Bias => Beginning::Zero,
+        _ if spec.name.ends_with(".adapter_up.weight") => Beginning::Normal(method.up_spread),
+        _ => Beginning::Normal(DOWN_SPREAD),
+    })
 }

@@ -1,9 +1,9 @@
 //! Low-rank adaptation (Hu et al. 2021), in the names of PEFT.
 
-use detoxlm_core::training::{Lora, normal_values};
+use detoxlm_core::training::Lora;
 use detoxlm_core::{ErrorKind, Result};
 
-use super::{Adaptation, AddedParameters, LowRank};
+use super::{Adaptation, AddedParameters, Beginning, LowRank};
 use crate::architecture::{Architecture, LinearModule, Role};
 use crate::error::error;
 
@@ -107,19 +107,10 @@ pub(crate) fn describe(architecture: &Architecture, targets: &[Target]) -> Adapt
 /// The first values of the adaptation's parameters: `A` normally distributed with the variance that
 /// PEFT's uniform one has, 1 / (3 in), and `B` 0.
 pub(crate) fn initial_values(adaptation: &Adaptation, seed: u64) -> Vec<Vec<f32>> {
-    adaptation
-        .parameters
-        .iter()
-        .enumerate()
-        .map(|(index, spec)| {
-            let count = spec.shape.iter().product();
-            // Down and up take turns.
-            if index % 2 == 0 {
-                let spread = 1.0 / (3.0 * spec.shape[1] as f64).sqrt();
-                normal_values(seed, index as u64, spread).take(count).collect()
-            } else {
-                vec![0.0; count]
-            }
-        })
-        .collect()
+    adaptation.initial_values(seed, |spec| match spec.shape.as_slice() {
+        [_, input] if spec.name.ends_with(".lora_A.weight") => {
+            Beginning::Normal(1.0 / (3.0 * *input as f64).sqrt())
+        }
+        _ => Beginning::Zero,
+    })
 }

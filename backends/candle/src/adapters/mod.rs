@@ -11,7 +11,7 @@ mod prefix;
 
 use std::collections::BTreeMap;
 
-use detoxlm_core::training::BottleneckActivation;
+use detoxlm_core::training::{BottleneckActivation, normal_values};
 
 pub(crate) use method::AddedMethod;
 pub(crate) use open::open;
@@ -112,10 +112,38 @@ impl Adaptation {
         self.prefix.map_or(0, |prefix| prefix.length)
     }
 
+    /// First values of every parameter, as `begins` says of each; the same seed gives the same.
+    fn initial_values(
+        &self,
+        seed: u64,
+        begins: impl Fn(&ParameterSpec) -> Beginning,
+    ) -> Vec<Vec<f32>> {
+        let parameters = self.parameters.iter().zip(0..);
+        let values = parameters.map(|(spec, number)| {
+            let count = spec.shape.iter().product();
+            match begins(spec) {
+                Beginning::Zero => vec![0.0; count],
+                Beginning::Normal(spread) => {
+                    normal_values(seed, number, spread).take(count).collect()
+                }
+                Beginning::At(values) => values,
+            }
+        });
+        values.collect()
+    }
+
     /// How many numbers its parameters are.
     pub(crate) fn size(&self) -> u64 {
         self.parameters.iter().map(ParameterSpec::size).sum()
     }
+}
+
+/// How a parameter begins.
+enum Beginning {
+    Zero,
+    /// Normally distributed around 0, with this standard deviation.
+    Normal(f64),
+    At(Vec<f32>),
 }
 
 /// An adaptation with the values of its parameters.

@@ -1,9 +1,8 @@
 //! Prefix tuning (Li and Liang 2021), in the layout of PEFT.
 
-use detoxlm_core::training::normal_values;
 use detoxlm_core::{ErrorKind, Result};
 
-use super::{Adaptation, AddedParameters, Prefix, PrefixSource};
+use super::{Adaptation, AddedParameters, Beginning, Prefix, PrefixSource};
 use crate::architecture::{Architecture, Role};
 use crate::error::error;
 
@@ -81,20 +80,11 @@ pub(crate) fn initial_values(adaptation: &Adaptation, seed: u64, real: Vec<f32>)
         values.sum::<f32>() / length as f32
     });
     let mean: Vec<f32> = mean.collect();
-    adaptation
-        .parameters
-        .iter()
-        .enumerate()
-        .map(|(index, spec)| {
-            let count = spec.shape.iter().product();
-            let random = |spread| normal_values(seed, index as u64, spread).take(count).collect();
-            match spec.name.as_str() {
-                "embedding.weight" => random(1.0),
-                "transform.0.weight" => random(1.0 / (3.0 * spec.shape[1] as f64).sqrt()),
-                "transform.2.weight" => random(0.02),
-                "transform.2.bias" => mean.clone(),
-                _ => vec![0.0; count],
-            }
-        })
-        .collect()
+    adaptation.initial_values(seed, |spec| match (spec.name.as_str(), spec.shape.as_slice()) {
+        ("embedding.weight", _) => Beginning::Normal(1.0),
+        ("transform.0.weight", [_, input]) => Beginning::Normal(1.0 / (3.0 * *input as f64).sqrt()),
+        ("transform.2.weight", _) => Beginning::Normal(0.02),
+        ("transform.2.bias", _) => Beginning::At(mean.clone()),
+        _ => Beginning::Zero,
+    })
 }
