@@ -8,6 +8,7 @@
 #![warn(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
 pub mod adapter;
+pub mod calibration;
 pub mod calls;
 pub mod causal_lm;
 pub mod corpus;
