@@ -116,6 +116,9 @@ pub struct StudyMethod {
     /// In place of the study's learning rate.
     #[serde(default)]
     pub learning_rate: Option<LearningRate>,
+    /// The corpora that it is tried on; all when none is named.
+    #[serde(default)]
+    pub corpora: Vec<String>,
 }
 
 impl StudyConfig {
@@ -129,9 +132,10 @@ impl StudyConfig {
         self.training.validate()?;
         unique("corpora.name", self.corpora.iter().map(|corpus| &corpus.name))?;
         unique("methods.name", self.methods.iter().map(|method| &method.name))?;
-        for StudyMethod { method, learning_rate, .. } in &self.methods {
+        for StudyMethod { method, learning_rate, corpora, .. } in &self.methods {
             method.validate()?;
             learning_rate.iter().try_for_each(LearningRate::validate)?;
+            corpora.iter().try_for_each(|name| self.require_corpus(name))?;
         }
         for StudyCorpus { source, .. } in &self.corpora {
             match source {
@@ -143,6 +147,26 @@ impl StudyConfig {
             }
         }
         Ok(())
+    }
+
+    fn require_corpus(&self, name: &str) -> Result<()> {
+        let names: Vec<_> = self.corpora.iter().map(|corpus| corpus.name.as_str()).collect();
+        if names.contains(&name) {
+            return Ok(());
+        }
+        let message = format!("no corpus is called \"{name}\"; there are: {}", names.join(", "));
+        Err(Error::new(ErrorKind::InvalidConfig, "study", "start", message)
+            .with_key("methods.corpora"))
+    }
+
+    /// Every corpus with every method that is tried on it, corpus by corpus.
+    pub(super) fn grid(&self) -> impl Iterator<Item = (&StudyCorpus, &StudyMethod)> {
+        self.corpora.iter().flat_map(|corpus| {
+            let tried = |method: &&StudyMethod| {
+                method.corpora.is_empty() || method.corpora.contains(&corpus.name)
+            };
+            self.methods.iter().filter(tried).map(move |method| (corpus, method))
+        })
     }
 }
 

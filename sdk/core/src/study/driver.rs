@@ -86,21 +86,18 @@ impl Study {
                 .require(&method.method, self.components.trainer.info())?;
         }
         let _lock = DirectoryLock::acquire(directory)?;
-        let grid = self.config.corpora.len() * self.config.methods.len();
-        let total = (models.len() * (1 + grid)) as u64;
+        let total = (models.len() * (1 + self.config.grid().count())) as u64;
         let mut cells = Vec::new();
         for model in models {
             let base = Place::new(directory, &[&model.name, "as it was"]);
             self.begin(cells.len(), total, &format!("{}, as it was", model.name));
             cells.push(self.untrained(model, &base, directory).await?);
-            for corpus in &self.config.corpora {
-                for method in &self.config.methods {
-                    let name = format!("{}, {}, {}", model.name, corpus.name, method.name);
-                    self.begin(cells.len(), total, &name);
-                    let place = Place::new(directory, &[&model.name, &corpus.name, &method.name]);
-                    let cell = Cell { model, corpus, method, base: &base, place: &place };
-                    cells.push(self.trained(&cell, directory).await?);
-                }
+            for (corpus, method) in self.config.grid() {
+                let name = format!("{}, {}, {}", model.name, corpus.name, method.name);
+                self.begin(cells.len(), total, &name);
+                let place = Place::new(directory, &[&model.name, &corpus.name, &method.name]);
+                let cell = Cell { model, corpus, method, base: &base, place: &place };
+                cells.push(self.trained(&cell, directory).await?);
             }
         }
         let tables = report::tables(&cells);

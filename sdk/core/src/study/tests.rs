@@ -67,6 +67,7 @@ impl Place {
             name: name.into(),
             method: Method::Full {},
             learning_rate: Some(LearningRate { peak, ..LearningRate::default() }),
+            corpora: Vec::new(),
         };
         StudyConfig {
             generation: GenerationConfig {
@@ -193,12 +194,32 @@ async fn what_is_done_is_not_done_again() {
         name: "faster".into(),
         method: Method::Full {},
         learning_rate: None,
+        corpora: Vec::new(),
     });
     let more = place.go(config).await.unwrap();
     assert_eq!(place.loads(), 2);
     let old: Vec<_> =
         more.cells.iter().filter(|cell| cell.method.as_deref() != Some("faster")).collect();
     assert_eq!(old, first.cells.iter().collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn a_method_is_tried_on_the_corpora_that_it_names() {
+    let place = Place::new();
+    let mut config = place.config();
+    config.methods[1].corpora = vec!["labelled".into(), "Self (plain)".into()];
+    let summary = place.go(config).await.unwrap();
+    let small = summary.cells.iter().filter(|cell| cell.model == "small");
+    let combinations: Vec<_> =
+        small.filter_map(|cell| cell.corpus.as_deref().zip(cell.method.as_deref())).collect();
+    let expected = [
+        ("Self (plain)", "slow"),
+        ("Self (plain)", "fast"),
+        ("DAPT", "slow"),
+        ("labelled", "slow"),
+        ("labelled", "fast"),
+    ];
+    assert_eq!(combinations, expected);
 }
 
 #[tokio::test]
@@ -268,6 +289,8 @@ async fn what_is_impossible_is_refused_before_any_work() {
     let method =
         refused(&|config| config.methods[0].method = Method::Lora(Default::default())).await;
     assert!(method.contains("does not train this method"), "{method}");
+    let corpus = refused(&|config| config.methods[0].corpora = vec!["elsewhere".into()]).await;
+    assert!(corpus.contains("there are: Self (plain), DAPT, labelled"), "{corpus}");
     let share = refused(&|config| {
         if let CorpusSource::External { keep_fraction, .. } = &mut config.corpora[1].source {
             *keep_fraction = 2.0;
