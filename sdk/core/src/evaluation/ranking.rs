@@ -124,9 +124,8 @@ mod tests {
         let area = ranked.area().unwrap();
         let (q1, q2) = (area / (2.0 - area), 2.0 * area * area / (1.0 + area));
         let n = 400.0;
-        let variance = area * (1.0 - area)
-            + (n - 1.0) * (q1 - area * area)
-            + (n - 1.0) * (q2 - area * area);
+        let variance =
+            area * (1.0 - area) + (n - 1.0) * (q1 - area * area) + (n - 1.0) * (q2 - area * area);
         let half = 1.96 * variance.sqrt() / n;
         let interval = ranked.area_interval(&Bootstrap::default()).unwrap();
         assert!(((interval.high - interval.low) / 2.0 / half - 1.0).abs() < 0.25, "{interval:?}");
