@@ -9,13 +9,13 @@ const STYLE: &str = "
 :root{color-scheme:light dark;--text:#1c1e21;--page:#fff;--faint:#767c85;--line:#d9dce1;--bar:#bcd9ec}
 @media(prefers-color-scheme:dark){:root{--text:#e4e6ea;--page:#16181b;--faint:#9aa1ab;--line:#363b42;--bar:#20465f}
 svg [fill=\"#0072B2\"]{fill:#4aa8e0}svg [stroke=\"#0072B2\"]{stroke:#4aa8e0}}
-body{margin:2rem auto;padding:0 1.2rem;max-width:68rem;background:var(--page);color:var(--text);
+body{margin:2rem auto;padding:0 1.2rem;max-width:76rem;background:var(--page);color:var(--text);
 font:15px/1.5 system-ui,sans-serif}
 h1{font-size:1.6rem;line-height:1.25}h2{margin-top:2.6rem;padding-top:.8rem;border-top:1px solid var(--line);font-size:1.25rem}
 h3{margin-top:1.8rem;font-size:1.05rem}p{max-width:46rem}
 .wide{overflow-x:auto}table{border-collapse:collapse;font-size:.88rem;margin:.8rem 0}
-th,td{padding:.28rem .7rem;text-align:left;border-bottom:1px solid var(--line);vertical-align:top}
-th{color:var(--faint);font-weight:600;vertical-align:bottom}tbody tr:hover{background:color-mix(in srgb,var(--text) 6%,transparent)}
+th,td{padding:.28rem .55rem;text-align:left;border-bottom:1px solid var(--line);vertical-align:top}
+th,th.n{color:var(--faint);font-weight:600;vertical-align:bottom;white-space:normal}tbody tr:hover{background:color-mix(in srgb,var(--text) 6%,transparent)}
 td{overflow-wrap:anywhere}.n{text-align:right;white-space:nowrap;font-variant-numeric:tabular-nums}
 .bar{min-width:9rem;background:linear-gradient(to right,var(--bar) var(--share),transparent 0)}
 svg{max-width:100%;height:auto;margin:.8rem 0}

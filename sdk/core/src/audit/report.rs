@@ -1,5 +1,6 @@
 use super::functional::Functionality;
 use super::identities::IdentityAreas;
+use super::summary::summary_table;
 use super::table::{Cell, Table};
 use super::{Agreement, AttributeAgreement, Audit, FunctionalAudit, IdentityAudit, LabelledAudit};
 use crate::Info;
@@ -23,7 +24,7 @@ pub(super) enum Block {
 
 /// Everything that a report says, in its order.
 pub(super) fn blocks(audit: &Audit) -> Vec<Block> {
-    let mut blocks = vec![Block::Paragraph(made_of(audit))];
+    let mut blocks = vec![Block::Paragraph(made_of(audit)), Block::Table(summary_table(audit))];
     for found in &audit.labelled {
         labelled(found, &mut blocks);
     }
@@ -72,7 +73,7 @@ fn data(info: &Info, unscored: u64) -> String {
         0 => String::new(),
         count => format!(" {count} have no score and are left out."),
     };
-    format!("Data: {info}.{left_out}")
+    format!("Data: {} ({}).{left_out}", info.version, info.digest.short())
 }
 
 fn labelled(found: &LabelledAudit, blocks: &mut Vec<Block>) {
