@@ -25,6 +25,10 @@ pub(crate) struct OutputOptions {
 /// What rates texts when nothing is named: the classifier that comes with the program.
 pub(crate) const DEFAULT_SCORER: &str = "embedded";
 
+/// What `--help` says of how scorers are named.
+pub(crate) const SCORERS: &str =
+    "embedded, onnx:DIR or profanity-check; with @FILE.json behind it, on a calibrated scale";
+
 /// One call of the program.
 #[derive(Debug)]
 pub(crate) struct Session {

@@ -8,6 +8,7 @@
 #![warn(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
 pub mod adapter;
+pub mod audit;
 pub mod calibration;
 pub mod calls;
 pub mod causal_lm;
@@ -31,6 +32,7 @@ mod lock;
 mod model_directory;
 mod observer;
 mod pipeline;
+mod plot;
 mod random;
 mod registry;
 mod scoring;
@@ -49,7 +51,9 @@ pub use lock::DirectoryLock;
 pub use model_directory::ModelDirectory;
 pub use observer::{Event, Observer, Silent};
 pub use pipeline::{GenerationConfig, Pipeline, PipelineConfig, RunSummary, Stage};
-pub use registry::{Framework, LoadOptions, ModelLoader, Registry, ScorerFactory};
+pub use registry::{
+    Framework, LoadOptions, ModelLoader, Registry, ScorerFactory, split_calibration,
+};
 pub use scoring::layers::{self, ToxicityScorerExt};
 pub use scoring::{
     Decision, Filter, Sample, ScorerCapabilities, Scores, ToxicityScorer, Unscored, Verdict,

@@ -1,8 +1,10 @@
 //! One file for each subcommand: its arguments, what it asks of the SDK, what it tells the user.
 
+mod audit;
 #[cfg(feature = "candle")]
 mod convert_llama2c;
 mod evaluate;
+mod fit_calibration;
 mod generate;
 #[cfg(feature = "candle")]
 mod merge;
@@ -38,6 +40,10 @@ pub(crate) enum Command {
     Train(train::Arguments),
     /// Measure a model; resumable
     Evaluate(evaluate::Arguments),
+    /// Measure a scorer: how good it is, how calibrated, and whom it wrongs
+    Audit(audit::Arguments),
+    /// Fit a map from a scorer's scale to another's
+    FitCalibration(fit_calibration::Arguments),
     /// Fold a LoRA adapter into its model
     #[cfg(feature = "candle")]
     Merge(merge::Arguments),
@@ -62,6 +68,8 @@ impl Command {
             Self::Select(arguments) => select::run(arguments, session),
             Self::Train(arguments) => train::run(arguments, session).await,
             Self::Evaluate(arguments) => evaluate::run(arguments, session).await,
+            Self::Audit(arguments) => audit::run(arguments, session).await,
+            Self::FitCalibration(arguments) => fit_calibration::run(arguments, session).await,
             #[cfg(feature = "candle")]
             Self::Merge(arguments) => merge::run(arguments, session).await,
             #[cfg(feature = "candle")]

@@ -9,13 +9,12 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::rows;
-use crate::session::{DEFAULT_SCORER, Report, Session};
+use crate::session::{DEFAULT_SCORER, Report, SCORERS, Session};
 use crate::text::{table, thousands};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    /// What rates the texts: embedded, onnx:DIR or profanity-check
-    #[arg(long, value_name = "SPEC", default_value = DEFAULT_SCORER)]
+    #[arg(long, value_name = "SPEC", default_value = DEFAULT_SCORER, help = format!("What rates the texts: {SCORERS}"))]
     scorer: String,
     /// JSONL with a field `text`; all other fields are kept
     #[arg(long = "in", value_name = "FILE")]

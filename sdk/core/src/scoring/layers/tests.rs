@@ -343,6 +343,7 @@ async fn calibration_maps_values_of_the_scorer_it_was_fitted_to() {
         scorer,
         target: "labels".into(),
         maps: BTreeMap::from([(Attribute::TOXICITY, map)]),
+        evidence: None,
     };
     let digest = CapitalScorer::new().info().digest.clone();
     let fitted = calibration(digest.clone(), isotonic.clone());
