@@ -7,17 +7,18 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use self::partial::Partial;
 use crate::{Error, ErrorKind, Result};
 
+mod partial;
+
 const COMPONENT: &str = "files";
-/// What is being written. A name that starts like this was left by an interruption and means nothing.
-const PARTIAL: &str = ".partial-";
 
 /// A file that appears under its name when it is committed, and not before.
 #[derive(Debug)]
 pub struct AtomicFile {
     target: PathBuf,
-    partial: PathBuf,
+    partial: Partial,
     writer: Option<BufWriter<File>>,
 }
 
@@ -28,12 +29,12 @@ impl AtomicFile {
     /// When the directory or the file beside it cannot be made.
     pub fn create(target: impl AsRef<Path>) -> Result<Self> {
         let target = target.as_ref();
-        let partial = partial_of(target);
+        let partial = Partial::of(target);
         if let Some(parent) = target.parent() {
             create_directory(parent)?;
         }
-        let file = File::create(&partial)
-            .map_err(|e| Error::io(COMPONENT, "begin a file", &partial, e))?;
+        let file = File::create(partial.path())
+            .map_err(|e| Error::io(COMPONENT, "begin a file", partial.path(), e))?;
         let writer = Some(BufWriter::with_capacity(1 << 16, file));
         Ok(Self { target: target.to_path_buf(), partial, writer })
     }
@@ -46,7 +47,7 @@ impl AtomicFile {
         let written = self.finish();
         if written.is_err() {
             // What could not be written must not take up the space that is missing.
-            let _ = fs::remove_file(&self.partial);
+            let _ = fs::remove_file(self.partial.path());
         }
         written.map_err(|e| Error::io(COMPONENT, "write", &self.target, e))?;
         sync_parent(&self.target)
@@ -63,7 +64,7 @@ impl AtomicFile {
             }
         };
         file.sync_all()?;
-        fs::rename(&self.partial, &self.target)
+        fs::rename(self.partial.path(), &self.target)
     }
 }
 
@@ -82,7 +83,7 @@ impl Drop for AtomicFile {
         if let Some(writer) = self.writer.take() {
             // `into_parts` forgets what is buffered instead of flushing it into a file to be removed.
             drop(writer.into_parts());
-            let _ = fs::remove_file(&self.partial);
+            let _ = fs::remove_file(self.partial.path());
         }
     }
 }
@@ -138,18 +139,19 @@ pub fn create_directory_atomically(
     fill: impl FnOnce(&Path) -> Result<()>,
 ) -> Result<()> {
     let target = target.as_ref();
-    let partial = partial_of(target);
+    let held = Partial::of(target);
+    let partial = held.path();
     let failed = |e| Error::io(COMPONENT, "write a directory", target, e);
     if partial.exists() {
-        fs::remove_dir_all(&partial).map_err(failed)?;
+        fs::remove_dir_all(partial).map_err(failed)?;
     }
-    create_directory(&partial)?;
-    let filled = fill(&partial).and_then(|()| sync_tree(&partial).map_err(failed));
+    create_directory(partial)?;
+    let filled = fill(partial).and_then(|()| sync_tree(partial).map_err(failed));
     if let Err(error) = filled {
-        let _ = fs::remove_dir_all(&partial);
+        let _ = fs::remove_dir_all(partial);
         return Err(error);
     }
-    fs::rename(&partial, target).map_err(failed)?;
+    fs::rename(partial, target).map_err(failed)?;
     sync_parent(target)
 }
 
@@ -197,11 +199,6 @@ pub fn create_directory(path: impl AsRef<Path>) -> Result<()> {
     fs::create_dir_all(path).map_err(|e| Error::io(COMPONENT, "make a directory", path, e))
 }
 
-fn partial_of(target: &Path) -> PathBuf {
-    let name = target.file_name().unwrap_or_default().to_string_lossy();
-    target.with_file_name(format!("{PARTIAL}{name}"))
-}
-
 fn sync_tree(directory: &Path) -> std::io::Result<()> {
     for entry in fs::read_dir(directory)? {
         let path = entry?.path();
@@ -241,6 +238,19 @@ mod tests {
         assert_eq!(fs::read_to_string(&second).unwrap(), "content");
         let error = share(directory.path().join("none"), directory.path().join("fourth"));
         assert!(error.unwrap_err().to_string().contains("none"));
+    }
+
+    #[test]
+    fn two_writers_of_one_file_do_not_share_what_they_write() {
+        let directory = tempfile::tempdir().unwrap();
+        let target = directory.path().join("part.jsonl");
+        let mut abandoned = AtomicFile::create(&target).unwrap();
+        abandoned.write_all(b"row\n").unwrap();
+        write_atomically(&target, "row\nrow\n").unwrap();
+        abandoned.write_all(b"row\n").unwrap();
+        abandoned.commit().unwrap();
+        assert_eq!(fs::read_to_string(&target).unwrap(), "row\nrow\n");
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
     }
 
     #[test]
