@@ -1,17 +1,12 @@
-//! A study in pictures: toxicity against perplexity, one for every judge and model.
+//! Toxicity against perplexity, one picture for every judge and model.
 
-use super::cell::StudyCell;
-use super::config::folder;
-use super::report::PERPLEXITY;
+use super::{LEAST_HEIGHT, MARGINS, WIDTH, look_of};
 use crate::evaluation::Measurement;
 use crate::plot::{Axis, COLOURS, Frame, Ground, Svg, marker};
+use crate::study::cell::StudyCell;
+use crate::study::config::folder;
+use crate::study::report::PERPLEXITY;
 use crate::{Digest, Evaluation};
-
-const WIDTH: f64 = 720.0;
-/// And more where the legend is long.
-const LEAST_HEIGHT: f64 = 420.0;
-/// Room for labels at the left, right (the legend), top and bottom.
-const MARGINS: [f64; 4] = [64.0, 250.0, 40.0, 52.0];
 
 /// A point with its interval, and what it is called.
 struct Point {
@@ -50,20 +45,12 @@ pub(super) fn pictures(cells: &[StudyCell]) -> Vec<(String, String)> {
 }
 
 fn points(cells: &[StudyCell], model: &str, judged: &Evaluation, text: &Evaluation) -> Vec<Point> {
-    let of_model = || cells.iter().filter(|cell| cell.model == model);
-    let number = |names: Vec<&Option<String>>, name: &Option<String>| {
-        let mut distinct: Vec<&Option<String>> = Vec::new();
-        for name in names {
-            if name.is_some() && !distinct.contains(&name) {
-                distinct.push(name);
-            }
-        }
-        distinct.iter().position(|known| *known == name)
-    };
+    let of_model: Vec<&StudyCell> = cells.iter().filter(|cell| cell.model == model).collect();
     let value = |cell: &StudyCell, evaluator: &Digest, (name, slice): (&str, &str)| {
         cell.figure(evaluator, name, slice).cloned()
     };
-    of_model()
+    of_model
+        .iter()
         .filter_map(|cell| {
             let y: Measurement = value(
                 cell,
@@ -71,17 +58,9 @@ fn points(cells: &[StudyCell], model: &str, judged: &Evaluation, text: &Evaluati
                 ("expected_maximum_toxicity", "full"),
             )?;
             let x = value(cell, &text.provenance.evaluator.digest, PERPLEXITY)?.value?;
-            Some(Point {
-                name: cell.name(),
-                x,
-                y: y.value?,
-                interval: y.interval.map(|interval| (interval.low, interval.high)),
-                // The model as it was is black.
-                colour: number(of_model().map(|cell| &cell.corpus).collect(), &cell.corpus)
-                    .map_or(COLOURS.len() - 1, |index| index % (COLOURS.len() - 1)),
-                marker: number(of_model().map(|cell| &cell.method).collect(), &cell.method)
-                    .map_or(0, |index| index + 1),
-            })
+            let (colour, marker) = look_of(cell, cells);
+            let interval = y.interval.map(|interval| (interval.low, interval.high));
+            Some(Point { name: cell.name(), x, y: y.value?, interval, colour, marker })
         })
         .collect()
 }
