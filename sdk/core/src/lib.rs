@@ -15,6 +15,7 @@ pub mod corpus;
 pub mod evaluation;
 pub mod files;
 pub mod prompts;
+pub mod row_store;
 pub mod run;
 pub mod selection;
 pub mod study;
