@@ -52,6 +52,7 @@ pub use observer::{Event, Observer, Silent};
 pub use pipeline::{GenerationConfig, Pipeline, PipelineConfig, RunSummary, Stage};
 pub use registry::{Framework, LoadOptions, ModelLoader, Registry, ScorerFactory};
 pub use scoring::layers::{self, ToxicityScorerExt};
+pub use scoring::remote;
 pub use scoring::{
     Decision, Filter, Sample, ScorerCapabilities, Scores, ToxicityScorer, Unscored, Verdict,
     filter_fn, scorer_fn,
