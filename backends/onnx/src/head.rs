@@ -44,15 +44,19 @@ enum Resolved {
     Sigmoid,
     Softmax,
     Identity,
+    Clip,
 }
+
+/// How far a regression's output may be outside of [0, 1]; farther out it is on another scale.
+const OVERSHOOT: f32 = 0.5;
 
 impl Head {
     pub(crate) fn new(source: &ClassifierSource, options: &OnnxOptions) -> Result<Self> {
         let labels = source.labels()?;
-        let columns = if options.labels.is_empty() {
-            known_columns(&labels)
-        } else {
-            chosen_columns(&labels, options)?
+        let columns = match options.preset {
+            _ if !options.labels.is_empty() => chosen_columns(&labels, options)?,
+            Some(preset) => preset.columns(&labels)?,
+            None => known_columns(&labels),
         };
         let found = || format!("labels found: {}", labels.join(", "));
         if columns.is_empty() {
@@ -83,7 +87,11 @@ impl Head {
                 .with_remedy("name the labels to score in scorer.json or OnnxOptions"));
             }
         }
-        let activation = resolve(options.activation, source, labels.len(), columns.len())?;
+        let activation = match (options.activation, options.preset) {
+            (Activation::Auto, Some(preset)) => preset.activation(),
+            (activation, _) => activation,
+        };
+        let activation = resolve(activation, source, labels.len(), columns.len())?;
         Ok(Self { labels, columns, activation })
     }
 
@@ -114,6 +122,10 @@ impl Head {
                     Resolved::Sigmoid => 1.0 / (1.0 + (-x).exp()),
                     Resolved::Softmax => (x - highest).exp() / sum,
                     Resolved::Identity => x,
+                    Resolved::Clip if (-OVERSHOOT..=1.0 + OVERSHOOT).contains(&x) => {
+                        x.clamp(0.0, 1.0)
+                    }
+                    Resolved::Clip => x,
                 };
                 if (0.0..=1.0).contains(&value) {
                     Ok(value)
@@ -129,14 +141,17 @@ fn known_columns(labels: &[String]) -> Vec<(usize, Attribute)> {
     labels
         .iter()
         .enumerate()
-        .filter_map(|(column, label)| {
-            let name = label.trim().to_lowercase().replace([' ', '-'], "_");
-            let known = KNOWN.iter().find(|(known, _)| *known == name);
-            let of_two = (labels.len() == 2 && KNOWN_OF_TWO.contains(&name.as_str()))
-                .then_some(Attribute::TOXICITY);
-            Some((column, known.map(|(_, attribute)| attribute.clone()).or(of_two)?))
-        })
+        .filter_map(|(column, label)| Some((column, attribute_named(label, labels.len())?)))
         .collect()
+}
+
+/// The attribute that a label names, if it is a known name among so many labels.
+pub(crate) fn attribute_named(label: &str, labels: usize) -> Option<Attribute> {
+    let name = label.trim().to_lowercase().replace([' ', '-'], "_");
+    let known = KNOWN.iter().find(|(known, _)| *known == name);
+    let of_two =
+        (labels == 2 && KNOWN_OF_TWO.contains(&name.as_str())).then_some(Attribute::TOXICITY);
+    known.map(|(_, attribute)| attribute.clone()).or(of_two)
 }
 
 fn chosen_columns(labels: &[String], options: &OnnxOptions) -> Result<Vec<(usize, Attribute)>> {
@@ -171,6 +186,7 @@ fn resolve(
         (Activation::Sigmoid, _) => Resolved::Sigmoid,
         (Activation::Softmax, _) => Resolved::Softmax,
         (Activation::None, _) => Resolved::Identity,
+        (Activation::Clip, _) | (Activation::Auto, Some("regression")) => Resolved::Clip,
         // A softmax over one label is 1 whatever the text.
         (Activation::Auto, _) if labels == 1 => Resolved::Sigmoid,
         (Activation::Auto, Some("multi_label_classification")) => Resolved::Sigmoid,
@@ -186,7 +202,7 @@ fn resolve(
             )
             .with_path(source.files.path(CONFIG))
             .with_key("problem_type")
-            .with_remedy("set `activation` in scorer.json to sigmoid, softmax or none"));
+            .with_remedy("set `activation` in scorer.json to sigmoid, softmax, clip or none"));
         }
     })
 }
@@ -194,6 +210,7 @@ fn resolve(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Preset;
 
     fn head(config: &str, options: &OnnxOptions) -> Result<Head> {
         let directory = tempfile::tempdir().unwrap();
@@ -247,9 +264,49 @@ mod tests {
         let single = ", \"problem_type\": \"single_label_classification\"";
         let one = head(&labelled(&["toxic"], single), &OnnxOptions::default()).unwrap();
         assert_eq!(one.activation, Resolved::Sigmoid);
-        let regression = labelled(&["toxic", "b"], ", \"problem_type\": \"regression\"");
-        let error = head(&regression, &OnnxOptions::default()).unwrap_err();
+        let ranking = labelled(&["toxic", "b"], ", \"problem_type\": \"ranking\"");
+        let error = head(&ranking, &OnnxOptions::default()).unwrap_err();
         assert_eq!(error.key(), Some("problem_type"));
+    }
+
+    #[test]
+    fn a_regression_may_overshoot_but_not_be_on_another_scale() {
+        let config = labelled(&["toxic"], ", \"problem_type\": \"regression\"");
+        let regression = head(&config, &OnnxOptions::default()).unwrap();
+        for (output, value) in [(0.25, 0.25), (1.2, 1.0), (-0.1, 0.0)] {
+            assert_eq!(regression.values(&[output]).unwrap(), [value]);
+        }
+        for output in [4.0, -1.0, f32::NAN] {
+            assert!(regression.values(&[output]).unwrap_err().contains("TOXICITY"));
+        }
+    }
+
+    #[test]
+    fn a_preset_knows_labels_without_names_and_notices_another_model() {
+        let preset = |labels: &[&str], preset| {
+            head(&labelled(labels, ""), &OnnxOptions::default().with_preset(preset))
+        };
+        let nameless: Vec<_> = (0..16).map(|label| format!("LABEL_{label}")).collect();
+        let nameless: Vec<_> = nameless.iter().map(String::as_str).collect();
+        let unbiased = preset(&nameless, Preset::DetoxifyUnbiased).unwrap();
+        assert_eq!(unbiased.columns.len(), 7);
+        assert_eq!(unbiased.columns[3], (3, Attribute::IDENTITY_ATTACK));
+        assert_eq!(unbiased.activation, Resolved::Sigmoid);
+        let fitted = preset(&nameless[..2], Preset::RtpDeberta).unwrap();
+        assert_eq!(fitted.columns, [(1, Attribute::TOXICITY)]);
+        assert_eq!(fitted.activation, Resolved::Softmax);
+        let jigsaw = ["toxic", "severe_toxic", "obscene", "threat", "insult", "identity_hate"];
+        assert!(preset(&jigsaw, Preset::DetoxifyOriginal).is_ok());
+        let error = preset(&jigsaw, Preset::RobertaHate).unwrap_err();
+        assert!(error.to_string().contains("has 2 labels"), "{error}");
+        let error = preset(&["hate", "nothate"], Preset::RobertaHate).unwrap_err().to_string();
+        assert!(error.contains("`hate` would be no attribute"), "{error}");
+        // What is named label by label goes before it.
+        let options = OnnxOptions::default()
+            .with_preset(Preset::RtpDeberta)
+            .with_label("LABEL_0", Attribute::INSULT);
+        let named = head(&labelled(&nameless[..2], ""), &options).unwrap();
+        assert_eq!(named.columns, [(0, Attribute::INSULT)]);
     }
 
     #[test]

@@ -13,6 +13,8 @@
 //! }
 //! ```
 //!
+//! Published classifiers whose exports name no labels have a [`Preset`].
+//!
 //! [`OnnxScorer::open_memory`] takes the same files from memory: a program can carry its classifier.
 //!
 //! # The embedded classifier
@@ -37,6 +39,7 @@ mod engine;
 mod files;
 mod head;
 mod options;
+mod presets;
 mod scorer;
 mod source;
 mod windows;
@@ -47,6 +50,7 @@ use detoxlm_core::Registry;
 
 pub use files::MemoryFiles;
 pub use options::{Activation, Combine, OnnxOptions, Windows};
+pub use presets::Preset;
 pub use scorer::OnnxScorer;
 
 const COMPONENT: &str = "onnx";

@@ -6,7 +6,7 @@ use std::path::Path;
 use detoxlm_core::{Attribute, Error, ErrorKind, Result};
 use serde::{Deserialize, Serialize};
 
-use crate::COMPONENT;
+use crate::{COMPONENT, Preset};
 
 const OPERATION: &str = "read the scorer's options";
 
@@ -15,15 +15,18 @@ const OPERATION: &str = "read the scorer's options";
 #[serde(rename_all = "snake_case")]
 pub enum Activation {
     /// By `problem_type` of config.json: `multi_label_classification` is a sigmoid,
-    /// `single_label_classification` a softmax. Where it is missing, a softmax over several labels of
-    /// which at most one is an attribute, else a sigmoid: labels such as `toxic` and `severe_toxic`
-    /// do not exclude each other.
+    /// `single_label_classification` a softmax, `regression` is clipped. Where it is missing, a softmax
+    /// over several labels of which at most one is an attribute, else a sigmoid: labels such as
+    /// `toxic` and `severe_toxic` do not exclude each other.
     #[default]
     Auto,
     /// Each label by itself: 1 / (1 + exp(-x)).
     Sigmoid,
     /// Over all labels: exp(x) / sum of exp.
     Softmax,
+    /// A regression on [0, 1]: what is less than 0.5 outside of it is cut, and what is farther out is
+    /// on another scale and no score.
+    Clip,
     /// The graph's output is in [0, 1] as it is.
     None,
 }
@@ -84,8 +87,13 @@ impl Default for Windows {
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct OnnxOptions {
+    /// A published classifier, which says what the outputs are and how they become probabilities
+    /// where the other options do not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub preset: Option<Preset>,
     /// The model's labels to attributes. When given, exactly these labels are scored; when empty,
-    /// those of the model's labels that are known names (Detoxify's, Jigsaw's, Perspective's).
+    /// those of the preset, else those of the model's labels that are known names (Detoxify's,
+    /// Jigsaw's, Perspective's).
     pub labels: BTreeMap<String, Attribute>,
     /// How logits become probabilities.
     pub activation: Activation,
@@ -104,6 +112,7 @@ pub struct OnnxOptions {
 impl Default for OnnxOptions {
     fn default() -> Self {
         Self {
+            preset: None,
             labels: BTreeMap::new(),
             activation: Activation::Auto,
             max_tokens: None,
@@ -144,6 +153,13 @@ impl OnnxOptions {
             }
             .with_source(e)
         })
+    }
+
+    /// Takes the model for a published one.
+    #[must_use]
+    pub const fn with_preset(mut self, preset: Preset) -> Self {
+        self.preset = Some(preset);
+        self
     }
 
     /// Scores this label as this attribute; labels that are not named are then left out.

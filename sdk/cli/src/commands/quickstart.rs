@@ -100,8 +100,9 @@ fn config(arguments: &Arguments) -> Result<PipelineConfig> {
 /// The fewer parameters are trained, the further they have to go.
 const fn learning_rate(method: &Method) -> f64 {
     match method {
-        Method::Bottleneck(_) | Method::Lora(_) => 1.5e-3,
-        Method::Prefix(_) => 5e-3,
+        Method::Bottleneck(_) => 1.5e-3,
+        Method::Lora(_) => 7e-4,
+        Method::Prefix(_) => 2e-2,
         _ => 1.5e-4,
     }
 }
