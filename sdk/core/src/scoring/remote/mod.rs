@@ -11,6 +11,9 @@
 //!   what fails. Where it answered none, or gave up three texts in a row, the service is away, and
 //!   the call ends in [`ErrorKind::Unavailable`](crate::ErrorKind): an outage is nobody's verdict.
 
+#[cfg(feature = "http")]
+pub mod http;
+
 mod asker;
 mod bucket;
 mod retry_after;
