@@ -16,6 +16,7 @@ pub mod corpus;
 pub mod evaluation;
 pub mod files;
 pub mod prompts;
+pub mod row_store;
 pub mod run;
 pub mod selection;
 pub mod study;
@@ -55,6 +56,7 @@ pub use registry::{
     Framework, LoadOptions, ModelLoader, Registry, ScorerFactory, split_calibration,
 };
 pub use scoring::layers::{self, ToxicityScorerExt};
+pub use scoring::remote;
 pub use scoring::{
     Decision, Filter, Sample, ScorerCapabilities, Scores, ToxicityScorer, Unscored, Verdict,
     filter_fn, scorer_fn,
