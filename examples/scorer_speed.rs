@@ -28,7 +28,8 @@ async fn main() -> Result<()> {
     for row in FieldRows::open(file)? {
         let row = row?;
         let text = row.get(field).and_then(serde_json::Value::as_str);
-        samples.push(Sample::new(text.ok_or_else(|| format!("{file}:{}: no `{field}`", row.line))?));
+        samples
+            .push(Sample::new(text.ok_or_else(|| format!("{file}:{}: no `{field}`", row.line))?));
     }
     let words: usize = samples.iter().map(|sample| sample.text.split_whitespace().count()).sum();
     let scorer = detoxlm::registry()?.scorer(scorer)?;
