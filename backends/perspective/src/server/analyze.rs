@@ -29,8 +29,8 @@ pub(super) async fn analyze(app: &App, body: &[u8]) -> Answer {
 }
 
 async fn answer(app: &App, body: &[u8]) -> Result<Answer, Answer> {
-    let mut request: AnalyzeRequest = serde_json::from_slice(body)
-        .map_err(|e| refusal::malformed(format!("Invalid JSON payload received. {e}")))?;
+    let mut request = parse(body)
+        .map_err(|why| refusal::malformed(format!("Invalid JSON payload received. {why}")))?;
     let text = std::mem::take(&mut request.comment.text);
     if text.trim().is_empty() {
         return Err(refusal::empty_comment());
@@ -74,6 +74,14 @@ async fn answer(app: &App, body: &[u8]) -> Result<Answer, Answer> {
         Ok(names) if !names.is_empty() => answer.with_header(LEFT_OUT, names),
         _ => answer,
     })
+}
+
+fn parse(body: &[u8]) -> Result<AnalyzeRequest, String> {
+    // Serde would take a list for an object, field by field.
+    if body.trim_ascii_start().starts_with(b"[") {
+        return Err("A list where an object is expected.".to_owned());
+    }
+    serde_json::from_slice(body).map_err(|e| e.to_string())
 }
 
 /// Checks the requested attributes against those that there are.

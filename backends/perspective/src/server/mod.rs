@@ -79,7 +79,6 @@ impl Server {
     }
 
     /// The routes, to be served by others or nested in a larger service.
-    #[must_use]
     pub fn router(&self) -> Router {
         routes::router(Arc::clone(&self.0))
     }

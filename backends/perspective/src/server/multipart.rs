@@ -1,5 +1,8 @@
 //! Reads `multipart/mixed` bodies of HTTP requests, as Google's client libraries write them.
 
+/// Names in lower case, and values.
+type Headers = Vec<(String, String)>;
+
 /// One request of a batch.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Part<'a> {
@@ -8,7 +11,7 @@ pub(super) struct Part<'a> {
     pub(super) method: &'a str,
     /// With the query.
     pub(super) target: &'a str,
-    pub(super) headers: Vec<(String, String)>,
+    pub(super) headers: Headers,
     pub(super) body: &'a str,
 }
 
@@ -62,10 +65,10 @@ fn part(text: &str) -> Result<Part<'_>, &'static str> {
     Ok(Part { content_id: content_id.map(|(_, value)| value), method, target, headers, body })
 }
 
-/// The headers at the beginning of a text, names in lower case, and what follows the empty line after
+/// The headers at the beginning of a text, and what follows the empty line after
 /// them. Long values are folded into lines that begin with white space.
-fn headers(text: &str) -> Result<(Vec<(String, String)>, &str), &'static str> {
-    let mut headers: Vec<(String, String)> = Vec::new();
+fn headers(text: &str) -> Result<(Headers, &str), &'static str> {
+    let mut headers = Headers::new();
     let mut rest = text;
     while !rest.is_empty() {
         let (line, after) = rest.split_once('\n').unwrap_or((rest, ""));
