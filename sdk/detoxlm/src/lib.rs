@@ -49,6 +49,9 @@ pub use detoxlm_hub as hub;
 #[cfg(feature = "onnx")]
 #[doc(no_inline)]
 pub use detoxlm_onnx as onnx;
+#[cfg(feature = "perspective")]
+#[doc(no_inline)]
+pub use detoxlm_perspective as perspective;
 #[cfg(feature = "profanity-check")]
 #[doc(no_inline)]
 pub use detoxlm_profanity_check as profanity_check;

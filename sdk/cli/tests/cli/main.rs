@@ -9,4 +9,6 @@ mod models;
 mod quickstart;
 mod score;
 mod select;
+#[cfg(feature = "serve")]
+mod serve;
 mod support;
