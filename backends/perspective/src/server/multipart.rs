@@ -146,6 +146,18 @@ mod tests {
     }
 
     #[test]
+    fn no_damage_to_a_body_is_more_than_an_error() {
+        for at in 0..PYTHON.len() {
+            let (before, after) = PYTHON.split_at(at);
+            for damaged in [before, after, &format!("{before}\n{after}"), &format!("{before}é")] {
+                if let Ok(parts) = parse(damaged, "===============12==") {
+                    assert!(parts.len() <= 2, "{damaged:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
     fn boundaries_are_found_quoted_or_not() {
         for (header, found) in [
             ("multipart/mixed; boundary=\"==1==\"", Some("==1==")),
