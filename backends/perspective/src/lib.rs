@@ -6,3 +6,5 @@
 #![warn(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
 pub mod protocol;
+#[cfg(feature = "server")]
+pub mod server;

@@ -114,6 +114,16 @@ impl Session {
         }
     }
 
+    /// Tells people something while the command goes on. With `--json`, standard output is the result's.
+    #[cfg(feature = "serve")]
+    pub(crate) fn announce(&self, text: &str) {
+        let _ = match (self.options.quiet, self.options.json) {
+            (true, _) => return,
+            (false, true) => io::stderr().lock().write_all(text.as_bytes()),
+            (false, false) => io::stdout().lock().write_all(text.as_bytes()),
+        };
+    }
+
     /// Says that the user interrupted a command; the exit code.
     pub(crate) fn interrupted(&self, resumable: bool) -> u8 {
         let advice = if resumable {

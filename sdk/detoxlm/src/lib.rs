@@ -52,6 +52,9 @@ pub use detoxlm_onnx as onnx;
 #[cfg(feature = "openai")]
 #[doc(no_inline)]
 pub use detoxlm_openai as openai;
+#[cfg(feature = "perspective")]
+#[doc(no_inline)]
+pub use detoxlm_perspective as perspective;
 #[cfg(feature = "profanity-check")]
 #[doc(no_inline)]
 pub use detoxlm_profanity_check as profanity_check;

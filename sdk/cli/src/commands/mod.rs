@@ -13,6 +13,8 @@ mod quickstart;
 mod run;
 mod score;
 mod select;
+#[cfg(feature = "serve")]
+mod serve;
 mod study;
 mod train;
 
@@ -34,6 +36,9 @@ pub(crate) enum Command {
     Generate(generate::Arguments),
     /// Rate texts
     Score(score::Arguments),
+    /// Rate texts for programs that call Perspective API, over HTTP
+    #[cfg(feature = "serve")]
+    Serve(serve::Arguments),
     /// Keep the least toxic part of rated texts
     Select(select::Arguments),
     /// Fine-tune a model on a corpus; resumable
@@ -65,6 +70,8 @@ impl Command {
             Self::Study(arguments) => study::run(arguments, session).await,
             Self::Generate(arguments) => generate::run(arguments, session).await,
             Self::Score(arguments) => score::run(arguments, session).await,
+            #[cfg(feature = "serve")]
+            Self::Serve(arguments) => serve::run(arguments, session).await,
             Self::Select(arguments) => select::run(arguments, session),
             Self::Train(arguments) => train::run(arguments, session).await,
             Self::Evaluate(arguments) => evaluate::run(arguments, session).await,
@@ -75,6 +82,15 @@ impl Command {
             #[cfg(feature = "candle")]
             Self::ConvertLlama2c(arguments) => convert_llama2c::run(arguments),
         }
+    }
+
+    /// Whether an interruption is how the command ends, and its own to handle.
+    pub(crate) const fn runs_until_stopped(&self) -> bool {
+        #[cfg(feature = "serve")]
+        if let Self::Serve(_) = self {
+            return true;
+        }
+        false
     }
 
     /// Whether the same command goes on where an interruption left it.

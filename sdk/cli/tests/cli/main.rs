@@ -11,4 +11,6 @@ mod models;
 mod quickstart;
 mod score;
 mod select;
+#[cfg(feature = "serve")]
+mod serve;
 mod support;
