@@ -87,6 +87,8 @@ pub struct RowStore<R> {
     kind: RowKind,
     /// None for a process that only reads.
     writer: Option<(File, FileLock)>,
+    /// Whether rows that are appended later are seen.
+    follows: bool,
     /// Begin and length of rows.
     rows: HashMap<RowKey, (u64, u32)>,
     /// Bytes of complete rows that have been indexed.
@@ -107,7 +109,7 @@ impl<R: KeyedRow> RowStore<R> {
         kind: RowKind,
         mut see: impl FnMut(&R) -> Result<()>,
     ) -> Result<Self> {
-        let mut store = Self::empty(path.into(), kind);
+        let mut store = Self::empty(path.into(), kind, true);
         if let Some(folder) = store.path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
             create_directory(folder)?;
         }
@@ -127,7 +129,8 @@ impl<R: KeyedRow> RowStore<R> {
         Ok(store)
     }
 
-    /// Opens an existing file to read, and shows every row as it lies there.
+    /// Opens an existing file to read as it is now, and shows every row as it lies there. What is
+    /// appended later is not seen.
     ///
     /// # Errors
     /// When it cannot be read, a line is no row of this kind, or `see` refuses one.
@@ -136,17 +139,18 @@ impl<R: KeyedRow> RowStore<R> {
         kind: RowKind,
         mut see: impl FnMut(&R) -> Result<()>,
     ) -> Result<Self> {
-        let mut store = Self::empty(path.into(), kind);
+        let mut store = Self::empty(path.into(), kind, false);
         File::open(&store.path).map_err(|e| store.failed(e))?;
         store.index(&mut see)?;
         Ok(store)
     }
 
-    fn empty(path: PathBuf, kind: RowKind) -> Self {
+    fn empty(path: PathBuf, kind: RowKind, follows: bool) -> Self {
         Self {
             path,
             kind,
             writer: None,
+            follows,
             rows: HashMap::new(),
             indexed: 0,
             lines: 0,
@@ -234,7 +238,7 @@ impl<R: KeyedRow> RowStore<R> {
     /// # Errors
     /// When the file cannot be read.
     pub fn find(&mut self, keys: &[RowKey]) -> Result<Vec<Option<R>>> {
-        if keys.iter().any(|key| !self.rows.contains_key(key)) {
+        if self.follows && keys.iter().any(|key| !self.rows.contains_key(key)) {
             self.index(&mut |_| Ok(()))?;
         }
         if self.rows.is_empty() {
@@ -365,6 +369,9 @@ mod tests {
         reader.add(&[word("two")]).unwrap();
         assert_eq!(reader.find(&[key("two"), key("one")]).unwrap(), [None, Some(word("one"))]);
         assert!(writer.contains(key("one")) && !writer.contains(key("two")));
+        let mut snapshot = RowStore::<Word>::read(&path, KIND, |_| Ok(())).unwrap();
+        writer.add(&[word("three")]).unwrap();
+        assert_eq!(snapshot.find(&[key("three")]).unwrap(), [None]);
     }
 
     #[test]

@@ -1,0 +1,227 @@
+//! What the service said, and what that makes of a text.
+
+use detoxlm_core::remote::{Attempt, StatusClass, retry_after};
+use detoxlm_core::{Attribute, Error, ErrorKind, Scores, Unscored, Verdict};
+use serde_json::Value;
+
+use crate::protocol::{AnalyzeResponse, ErrorEnvelope, ErrorType, GoogleError};
+use crate::secret::Redaction;
+use crate::{COMPONENT, KEY_VARIABLE};
+
+/// The most characters of a service's message that are repeated.
+const LONGEST_MESSAGE: usize = 300;
+
+/// An answer that settles a text, as it came but for secrets.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Reply {
+    pub(crate) status: u16,
+    pub(crate) body: Value,
+}
+
+/// What an HTTP answer is made of, as far as it matters here.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Received<'a> {
+    pub(crate) status: u16,
+    pub(crate) content_type: Option<&'a str>,
+    pub(crate) retry_after: Option<&'a str>,
+    pub(crate) location: Option<&'a str>,
+    pub(crate) body: &'a [u8],
+}
+
+impl Received<'_> {
+    /// What comes of it.
+    pub(crate) fn judge(&self, redaction: &Redaction) -> Attempt<Reply> {
+        match StatusClass::of(self.status) {
+            StatusClass::Success => self.analysis(redaction),
+            StatusClass::Passing => Attempt::Passing {
+                why: self.describe(redaction),
+                wait: self
+                    .retry_after
+                    .and_then(|value| retry_after(value, std::time::SystemTime::now())),
+            },
+            StatusClass::Denied => Attempt::Fatal(denied(self.describe(redaction))),
+            StatusClass::Elsewhere => Attempt::Fatal(self.elsewhere(redaction)),
+            _ => self.refusal(redaction),
+        }
+    }
+
+    fn analysis(&self, redaction: &Redaction) -> Attempt<Reply> {
+        // What cannot be read is quoted by whoever cannot read it.
+        let passing =
+            |why: String| Attempt::Passing { why: short(&redaction.text(&why)), wait: None };
+        if let Some(other) = self.content_type.filter(|kind| !kind.contains("json")) {
+            return passing(format!("the answer is {other}, not JSON"));
+        }
+        let body = match serde_json::from_slice::<Value>(self.body) {
+            // serde would read a list as an object's fields in their order.
+            Ok(body) if !body.is_object() => {
+                return passing("the answer is no JSON object".to_owned());
+            }
+            Ok(body) => body,
+            Err(e) => return passing(format!("the answer is malformed JSON: {e}")),
+        };
+        match serde_json::from_value::<AnalyzeResponse>(body.clone()) {
+            Ok(_) => self.settled(body, redaction),
+            Err(e) => passing(format!("the answer is of another shape: {e}")),
+        }
+    }
+
+    fn refusal(&self, redaction: &Redaction) -> Attempt<Reply> {
+        match serde_json::from_slice::<ErrorEnvelope>(self.body) {
+            Ok(envelope) if is_about_the_key(&envelope.error) => {
+                Attempt::Fatal(denied(self.describe(redaction)))
+            }
+            Ok(_) => self.settled(serde_json::from_slice(self.body).unwrap_or_default(), redaction),
+            // Not the service's own words: a proxy's, perhaps.
+            Err(_) => self.settled(Value::Null, redaction),
+        }
+    }
+
+    fn settled(&self, mut body: Value, redaction: &Redaction) -> Attempt<Reply> {
+        redaction.value(&mut body);
+        Attempt::Done(Reply { status: self.status, body })
+    }
+
+    fn elsewhere(&self, redaction: &Redaction) -> Error {
+        let error = |kind, message: String| {
+            Error::new(kind, COMPONENT, "score", message).with_key("endpoint")
+        };
+        // What follows the path may hold a key.
+        let location = self.location.map(|to| to.split(['?', '#']).next().unwrap_or_default());
+        match location.filter(|_| (300..400).contains(&self.status)) {
+            Some(to) => error(
+                ErrorKind::InvalidConfig,
+                format!("it redirects to {}, where the key would go along", redaction.text(to)),
+            )
+            .with_remedy("if that is where the service is, make it the endpoint"),
+            None => error(ErrorKind::NotFound, self.describe(redaction))
+                .with_remedy("check the endpoint; Perspective API's is gone after 2026-12-31"),
+        }
+    }
+
+    /// The status and the message, if there is one.
+    fn describe(&self, redaction: &Redaction) -> String {
+        let message = serde_json::from_slice::<ErrorEnvelope>(self.body)
+            .map(|envelope| envelope.error.message)
+            .unwrap_or_default();
+        match short(&redaction.text(&message)) {
+            message if message.is_empty() => format!("HTTP {}", self.status),
+            message => format!("HTTP {}: {message}", self.status),
+        }
+    }
+}
+
+fn denied(why: String) -> Error {
+    Error::new(ErrorKind::Denied, COMPONENT, "score", why).with_remedy(format!(
+        "check {KEY_VARIABLE} and that its project may use the API; Perspective API gives no new keys \
+         and ends on 2026-12-31: use a local scorer, a replacement's endpoint, or replay a record"
+    ))
+}
+
+/// Google refuses a wrong key with HTTP 400.
+fn is_about_the_key(error: &GoogleError) -> bool {
+    error.details.iter().any(|detail| {
+        detail
+            .fields
+            .get("reason")
+            .and_then(Value::as_str)
+            .is_some_and(|reason| reason.starts_with("API_KEY_"))
+    })
+}
+
+/// One line of at most so many characters.
+fn short(message: &str) -> String {
+    let mut line: String = message.split_whitespace().collect::<Vec<_>>().join(" ");
+    if let Some((end, _)) = line.char_indices().nth(LONGEST_MESSAGE) {
+        line.truncate(end);
+        line.push('…');
+    }
+    line
+}
+
+impl Reply {
+    /// Whether the service would say the same tomorrow: scores, or a refusal by a name that it has
+    /// for what is wrong with the text.
+    pub(crate) fn is_lasting(&self) -> bool {
+        match StatusClass::of(self.status) {
+            StatusClass::Success => true,
+            _ => !matches!(self.error().error_type(), None | Some(ErrorType::ErrorTypeUnspecified)),
+        }
+    }
+
+    /// The scores, of a success.
+    pub(crate) fn response(&self) -> Option<AnalyzeResponse> {
+        match StatusClass::of(self.status) {
+            StatusClass::Success => serde_json::from_value(self.body.clone()).ok(),
+            _ => None,
+        }
+    }
+
+    /// What it makes of the text.
+    pub(crate) fn verdict(&self, attributes: &[Attribute]) -> Verdict {
+        match self.response() {
+            Some(response) => verdict_of(&response, attributes),
+            None => Verdict::Unscored(self.refused()),
+        }
+    }
+
+    fn error(&self) -> GoogleError {
+        let envelope = serde_json::from_value::<ErrorEnvelope>(self.body.clone());
+        envelope.map(|envelope| envelope.error).unwrap_or_default()
+    }
+
+    fn refused(&self) -> Unscored {
+        let error = self.error();
+        let message = short(&error.message);
+        match error.error_type() {
+            Some(ErrorType::CommentEmpty) => Unscored::Blank,
+            Some(ErrorType::CommentTooLong) => Unscored::TooLong,
+            Some(ErrorType::LanguageDetectionFailed) => Unscored::Language("und".into()),
+            Some(ErrorType::LanguageNotSupportedByAttribute) => {
+                Unscored::Language(unsupported(&error))
+            }
+            _ if self.status == 413 => Unscored::TooLong,
+            _ => Unscored::Abstained(match message.as_str() {
+                "" => format!("HTTP {}", self.status),
+                message => format!("HTTP {}: {message}", self.status),
+            }),
+        }
+    }
+}
+
+fn unsupported(error: &GoogleError) -> String {
+    let languages = error.language().map(|language| {
+        [&language.detected_languages[..], &language.requested_languages[..]].concat()
+    });
+    match languages {
+        Some(languages) if !languages.is_empty() => languages.join(", "),
+        _ => "und".into(),
+    }
+}
+
+/// What an answer makes of a text: the probabilities of those of `attributes` that it has.
+///
+/// An attribute without a summary score is missing, never 0; with none at all the text is
+/// [`Unscored::Abstained`]. A value that is no probability spoils the answer: [`Unscored::Failed`].
+#[must_use]
+pub fn verdict_of(response: &AnalyzeResponse, attributes: &[Attribute]) -> Verdict {
+    use crate::protocol::ScoreType::Probability;
+    let mut values = Vec::with_capacity(attributes.len());
+    for attribute in attributes {
+        let scores = response.attribute_scores.get(attribute.as_str());
+        let Some(score) = scores.and_then(|scores| scores.summary_score.as_ref()) else { continue };
+        let Some(value) = score.value else { continue };
+        let is_probability = score.score_type.is_none_or(|kind| kind == Probability);
+        if !is_probability || !(0.0..=1.0).contains(&value) {
+            let why = format!("its {attribute} of {value} is no probability");
+            return Verdict::Unscored(Unscored::Failed(why));
+        }
+        values.push((attribute.clone(), value as f32));
+    }
+    match Scores::new(values) {
+        Ok(scores) => Verdict::Scored(scores),
+        Err(_) => {
+            Verdict::Unscored(Unscored::Abstained("the answer has none of the attributes".into()))
+        }
+    }
+}
