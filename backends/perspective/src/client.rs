@@ -3,7 +3,7 @@
 use std::error::Error as _;
 use std::fmt;
 
-use detoxlm_core::remote::Attempt;
+use detoxlm_core::remote::{Attempt, Redaction, Secret};
 use detoxlm_core::{Error, ErrorKind, Result};
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER};
 use reqwest::{Client as Http, Response, Url, redirect, retry};
@@ -11,8 +11,7 @@ use rustls::crypto::{CryptoProvider, ring};
 
 use crate::protocol::{AnalyzeRequest, ENDPOINT};
 use crate::reply::{Received, Reply};
-use crate::secret::Redaction;
-use crate::{COMPONENT, KEY_VARIABLE, PerspectiveOptions, Secret};
+use crate::{COMPONENT, KEY_VARIABLE, PerspectiveOptions};
 
 /// Sends requests to one endpoint with one key.
 pub(crate) struct Client {

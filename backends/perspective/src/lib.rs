@@ -40,17 +40,16 @@ mod options;
 mod record;
 mod reply;
 mod scorer;
-mod secret;
 
 use std::sync::Arc;
 
 use detoxlm_core::Registry;
 
+pub use detoxlm_core::remote::Secret;
 pub use options::{LongTexts, PerspectiveOptions, Question};
 pub use record::{Recorded, Recorder, Replay};
 pub use reply::verdict_of;
 pub use scorer::{Analysis, Perspective};
-pub use secret::Secret;
 
 const COMPONENT: &str = "perspective";
 

@@ -1,12 +1,12 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use detoxlm_core::remote::Patience;
+use detoxlm_core::remote::{Patience, Secret};
 use detoxlm_core::{Attribute, Error, ErrorKind, Result};
 use serde::{Deserialize, Serialize};
 
+use crate::COMPONENT;
 use crate::protocol::{ENDPOINT, known_attribute};
-use crate::{COMPONENT, Secret};
 
 /// What becomes of a text over the service's limit of 20,480 bytes.
 ///

@@ -1,11 +1,10 @@
 //! What the service said, and what that makes of a text.
 
-use detoxlm_core::remote::{Attempt, StatusClass, retry_after};
+use detoxlm_core::remote::{Attempt, Redaction, StatusClass, retry_after};
 use detoxlm_core::{Attribute, Error, ErrorKind, Scores, Unscored, Verdict};
 use serde_json::Value;
 
 use crate::protocol::{AnalyzeResponse, ErrorEnvelope, ErrorType, GoogleError};
-use crate::secret::Redaction;
 use crate::{COMPONENT, KEY_VARIABLE};
 
 /// The most characters of a service's message that are repeated.
@@ -223,5 +222,70 @@ pub fn verdict_of(response: &AnalyzeResponse, attributes: &[Attribute]) -> Verdi
         Err(_) => {
             Verdict::Unscored(Unscored::Abstained("the answer has none of the attributes".into()))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::ErrorEnvelope;
+
+    /// Answers of every kind, for a service that garbles them.
+    fn bodies() -> Vec<Vec<u8>> {
+        let limited = ErrorEnvelope::rate_limited(60);
+        let language = ErrorEnvelope::unsupported_language("THREAT", &["tr".into()]);
+        vec![
+            br#"{"attributeScores":{"TOXICITY":{"summaryScore":{"value":0.5,"type":"PROBABILITY"},
+                "spanScores":[{"begin":0,"end":9,"score":{"value":1e-3}}]}},"languages":["en"]}"#
+                .to_vec(),
+            serde_json::to_vec(&limited).unwrap(),
+            serde_json::to_vec(&language).unwrap(),
+        ]
+    }
+
+    /// No garbled answer panics, and none gives a value that is no probability.
+    #[test]
+    fn garbled_answers_are_judged() {
+        let redaction = Redaction::default();
+        let mut state = 1_u64;
+        let mut random = |below: usize| {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
+            (state >> 33) as usize % below
+        };
+        let bodies = bodies();
+        let statuses = [200, 204, 301, 400, 401, 404, 413, 429, 500, 999];
+        let mut settled = 0;
+        for _ in 0..20_000 {
+            let mut body = bodies[random(bodies.len())].clone();
+            for _ in 0..random(4) {
+                let at = random(body.len());
+                match random(4) {
+                    0 => body[at] = random(256) as u8,
+                    1 => body.truncate(at + 1),
+                    2 => drop(body.remove(at)),
+                    _ => body.insert(at, b"{}[]\",:0-e\\"[random(11)]),
+                }
+                if body.is_empty() {
+                    break;
+                }
+            }
+            let received = Received {
+                status: statuses[random(statuses.len())],
+                content_type: [None, Some("application/json")][random(2)],
+                retry_after: [None, Some("5"), Some("\u{fffd}")][random(3)],
+                location: [None, Some("?"), Some("https://a.example/?key=x")][random(3)],
+                body: &body,
+            };
+            if let Attempt::Done(reply) = received.judge(&redaction) {
+                settled += 1;
+                let _ = reply.is_lasting();
+                if let Verdict::Scored(scores) = reply.verdict(&Attribute::STANDARD) {
+                    assert!(scores.iter().all(|(_, value)| (0.0..=1.0).contains(&value)));
+                }
+            }
+        }
+        assert!(settled > 4000, "{settled}");
     }
 }

@@ -1,7 +1,7 @@
 use std::fmt;
 
 use async_trait::async_trait;
-use detoxlm_core::remote::{Asker, Attempt, Outcome};
+use detoxlm_core::remote::{Asker, Attempt, Outcome, Secret};
 use detoxlm_core::{
     Attribute, DigestBuilder, Info, Result, Sample, ScorerCapabilities, ToxicityScorer, Unscored,
     Verdict,
@@ -12,7 +12,7 @@ use crate::options::{LongTexts, PerspectiveOptions, Question};
 use crate::protocol::{AnalyzeRequest, AnalyzeResponse, cut_to_limit, fits};
 use crate::record::Record;
 use crate::reply::Reply;
-use crate::{COMPONENT, Secret};
+use crate::{COMPONENT, KEY_VARIABLE};
 
 /// Texts of one call: enough that one text that fails is told from a service that is away.
 const BATCH: usize = 16;
@@ -95,7 +95,7 @@ impl Perspective {
     /// # Errors
     /// As [`new`](Self::new), and when the variable holds no key.
     pub fn from_environment(options: &PerspectiveOptions) -> Result<Self> {
-        Self::new(Secret::from_environment()?, options)
+        Self::new(Secret::from_environment(KEY_VARIABLE)?, options)
     }
 
     /// Where it asks.

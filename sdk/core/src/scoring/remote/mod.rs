@@ -14,6 +14,7 @@
 mod asker;
 mod bucket;
 mod retry_after;
+mod secret;
 mod status;
 #[cfg(test)]
 mod tests;
@@ -21,4 +22,5 @@ mod tests;
 pub use asker::{Asker, Attempt, Outcome, Patience};
 pub use bucket::TokenBucket;
 pub use retry_after::retry_after;
+pub use secret::{Redaction, Secret};
 pub use status::StatusClass;

@@ -1,10 +1,9 @@
 use std::fmt;
 use std::sync::Arc;
 
-use detoxlm_core::{Error, ErrorKind, Result};
 use serde_json::Value;
 
-use crate::{COMPONENT, KEY_VARIABLE};
+use crate::{Error, ErrorKind, Result};
 
 /// What stands where a secret stood.
 const REDACTED: &str = "[redacted]";
@@ -33,24 +32,25 @@ impl Secret {
         } else {
             return Ok(Self(text.into()));
         };
-        Err(Error::new(ErrorKind::InvalidConfig, COMPONENT, "take a key", problem))
+        Err(Error::new(ErrorKind::InvalidConfig, "scoring", "take a key", problem))
     }
 
-    /// The key in the environment variable `PERSPECTIVE_API_KEY`; `None` when it is not set.
+    /// The secret in an environment variable; `None` when it is not set.
     ///
     /// # Errors
-    /// When it holds no key.
-    pub fn from_environment() -> Result<Option<Self>> {
-        match std::env::var_os(KEY_VARIABLE) {
+    /// When it holds none; the variable is named.
+    pub fn from_environment(variable: &'static str) -> Result<Option<Self>> {
+        match std::env::var_os(variable) {
             None => Ok(None),
             Some(text) => Self::new(&text.to_string_lossy())
                 .map(Some)
-                .map_err(|error| error.with_key(KEY_VARIABLE)),
+                .map_err(|error| error.with_key(variable)),
         }
     }
 
-    /// The secret, for the wire alone.
-    pub(crate) fn expose(&self) -> &str {
+    /// The secret itself: for the wire, and for nothing else.
+    #[must_use]
+    pub fn expose(&self) -> &str {
         &self.0
     }
 }
@@ -63,32 +63,28 @@ impl fmt::Debug for Secret {
 
 /// Takes secrets out of what a service sends back: some repeat the key in their errors.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Redaction(Vec<Secret>);
+pub struct Redaction(Vec<Secret>);
 
 impl Redaction {
-    pub(crate) fn new(secrets: impl IntoIterator<Item = Secret>) -> Self {
-        let mut forms = Vec::new();
-        for secret in secrets {
-            let encoded: String = reqwest::Url::parse_with_params("a:b", [("", secret.expose())])
-                .map_or_else(
-                    |_| String::new(),
-                    |url| url.query().unwrap_or_default().trim_start_matches('=').to_owned(),
-                );
-            if !encoded.is_empty() && encoded != secret.expose() {
-                forms.push(Secret(encoded.into()));
-            }
-            forms.push(secret);
-        }
-        Self(forms)
+    /// Takes out these, as they are and as addresses write them.
+    #[must_use]
+    pub fn new(secrets: impl IntoIterator<Item = Secret>) -> Self {
+        let forms = |secret: Secret| {
+            let plain = secret.expose().to_owned();
+            let encoded = [encode(&plain, "%20"), encode(&plain, "+")];
+            encoded.into_iter().map(|form| Secret(form.into())).chain([secret])
+        };
+        Self(secrets.into_iter().flat_map(forms).collect())
     }
 
     /// A text without them.
-    pub(crate) fn text(&self, text: &str) -> String {
+    #[must_use]
+    pub fn text(&self, text: &str) -> String {
         self.0.iter().fold(text.to_owned(), |text, secret| text.replace(secret.expose(), REDACTED))
     }
 
     /// Takes them out of all strings and names in a value.
-    pub(crate) fn value(&self, value: &mut Value) {
+    pub fn value(&self, value: &mut Value) {
         match value {
             Value::String(text) => *text = self.text(text),
             Value::Array(values) => values.iter_mut().for_each(|value| self.value(value)),
@@ -101,6 +97,24 @@ impl Redaction {
             Value::Null | Value::Bool(_) | Value::Number(_) => {}
         }
     }
+}
+
+/// A text as a part of an address's query.
+fn encode(text: &str, space: &str) -> String {
+    use fmt::Write as _;
+    let mut encoded = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            b' ' => encoded.push_str(space),
+            b'*' | b'-' | b'.' | b'_' | b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' => {
+                encoded.push(char::from(byte));
+            }
+            _ => {
+                let _ = write!(encoded, "%{byte:02X}");
+            }
+        }
+    }
+    encoded
 }
 
 #[cfg(test)]
@@ -123,10 +137,11 @@ mod tests {
 
     #[test]
     fn a_secret_is_taken_out_wherever_it_comes_back() {
-        let redaction = Redaction::new([Secret::new("AIza/secret+key").unwrap()]);
+        let secrets = ["AIza/secret+key", "Bearer a b c"].map(|text| Secret::new(text).unwrap());
+        let redaction = Redaction::new(secrets);
         assert_eq!(
-            redaction.text("?key=AIza%2Fsecret%2Bkey or AIza/secret+key"),
-            "?key=[redacted] or [redacted]"
+            redaction.text("?key=AIza%2Fsecret%2Bkey or AIza/secret+key, Bearer%20a%20b%20c"),
+            "?key=[redacted] or [redacted], [redacted]"
         );
         let mut value = json!({"AIza/secret+key": ["key AIza/secret+key", 1, null], "a": "b"});
         redaction.value(&mut value);
