@@ -32,7 +32,7 @@ mod server;
 
 use std::sync::Arc;
 
-use detoxlm_core::remote::http::Secret;
+use detoxlm_core::remote::Secret;
 use detoxlm_core::{Registry, Result};
 
 pub use judge::{Judge, JudgeOptions, Protocol, Words};

@@ -1,7 +1,7 @@
 //! What both scorers ask alike.
 
-use detoxlm_core::remote::http::{HttpClient, HttpOptions, KeyPlace, Received, Secret};
-use detoxlm_core::remote::{Asker, Attempt, Outcome, Patience, StatusClass};
+use detoxlm_core::remote::http::{HttpClient, HttpOptions, KeyPlace};
+use detoxlm_core::remote::{Asker, Attempt, Outcome, Patience, Received, Secret, StatusClass};
 use detoxlm_core::{Error, ErrorKind, Result};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -92,11 +92,14 @@ impl Server {
     }
 
     fn judge<A: DeserializeOwned>(&self, received: &Received) -> Attempt<Result<A, String>> {
-        let message = self.client.redaction().text(&message(&received.body));
+        let redaction = self.client.redaction();
+        let message = redaction.text(&message(&received.body));
         let denied = format!("check the key in {KEY_VARIABLE}, and what it may use");
         let elsewhere =
             "check the address, which ends in /v1 with most servers, and the model's name";
-        if let Some(failure) = received.failure(&self.client, &message, [&denied, elsewhere]) {
+        if let Some(failure) =
+            received.failure(COMPONENT, redaction, &message, [&denied, elsewhere])
+        {
             return failure;
         }
         if received.class() == StatusClass::Refused {
@@ -106,7 +109,7 @@ impl Server {
             Ok(answer) => Attempt::Done(Ok(answer)),
             Err(e) => {
                 let why = format!("the answer is of another shape: {e}");
-                Attempt::Passing { why: self.client.redaction().text(&why), wait: None }
+                Attempt::Passing { why: redaction.text(&why), wait: None }
             }
         }
     }

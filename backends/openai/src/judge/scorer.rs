@@ -1,6 +1,5 @@
 use async_trait::async_trait;
-use detoxlm_core::remote::Outcome;
-use detoxlm_core::remote::http::Secret;
+use detoxlm_core::remote::{Outcome, Secret};
 use detoxlm_core::{
     Attribute, DigestBuilder, Info, Result, Sample, ScorerCapabilities, Scores, ToxicityScorer,
     Unscored, Verdict,

@@ -1,8 +1,7 @@
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
-use detoxlm_core::remote::Outcome;
-use detoxlm_core::remote::http::Secret;
+use detoxlm_core::remote::{Outcome, Secret};
 use detoxlm_core::{
     DigestBuilder, Info, Result, Sample, ScorerCapabilities, ToxicityScorer, Unscored, Verdict,
 };

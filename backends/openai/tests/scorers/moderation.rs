@@ -1,4 +1,4 @@
-use detoxlm_core::remote::http::Secret;
+use detoxlm_core::remote::Secret;
 use detoxlm_core::{Attribute, Unscored, Verdict};
 use detoxlm_openai::Moderation;
 

@@ -1,8 +1,9 @@
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
-use super::{ScoreType, null};
+use super::{ScoreType, bytes_of_utf16, null};
 
 /// The answer to `comments:analyze`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -39,6 +40,17 @@ impl AttributeScores {
     #[must_use]
     pub fn of(value: f64) -> Self {
         Self { summary_score: Some(Score::probability(value)), span_scores: Vec::new() }
+    }
+
+    /// The parts of `text` that have a value, as ranges of its bytes. A part that does not lie in the
+    /// text, or has no value, is left out.
+    #[must_use]
+    pub fn parts_of(&self, text: &str) -> Vec<(Range<usize>, f64)> {
+        let part = |span: &SpanScore| {
+            let bytes = bytes_of_utf16(text, span.begin.unwrap_or(0)..span.end?)?;
+            Some((bytes, span.score.as_ref()?.value?))
+        };
+        self.span_scores.iter().filter_map(part).collect()
     }
 }
 
@@ -124,6 +136,24 @@ mod tests {
         let threat = response.attribute_scores["THREAT"].summary_score.as_ref().unwrap();
         assert_eq!(threat.value, Some(1.0));
         assert_eq!(threat.score_type, Some(ScoreType::ScoreTypeUnspecified));
+    }
+
+    #[test]
+    fn parts_are_ranges_of_bytes_and_foreign_ones_are_left_out() {
+        let text = "Hi 😀. You.";
+        let scores: AttributeScores = serde_json::from_value(json!({"spanScores": [
+            {"end": 6, "score": {"value": 0.25}},
+            {"begin": 7, "end": 11, "score": {"value": 0.75, "type": "PROBABILITY"}},
+            {"begin": 4, "end": 6, "score": {"value": 0.5}},
+            {"begin": 7, "end": 12, "score": {"value": 0.5}},
+            {"begin": 0, "end": 2, "score": {}},
+            {"begin": 0}
+        ]}))
+        .unwrap();
+        let parts = scores.parts_of(text);
+        let shown: Vec<_> =
+            parts.iter().map(|(bytes, value)| (&text[bytes.clone()], *value)).collect();
+        assert_eq!(shown, [("Hi 😀.", 0.25), ("You.", 0.75)]);
     }
 
     #[test]

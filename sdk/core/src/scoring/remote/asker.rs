@@ -109,8 +109,9 @@ impl Asker {
     /// What an attempt says is fatal; [`ErrorKind::Unavailable`] when the service is away.
     pub async fn ask_each<T, F, A>(&self, count: usize, attempt: F) -> Result<Vec<Outcome<T>>>
     where
-        F: Fn(usize) -> A,
-        A: Future<Output = Attempt<T>>,
+        T: Send,
+        F: Fn(usize) -> A + Send + Sync,
+        A: Future<Output = Attempt<T>> + Send,
     {
         let attempt = &attempt;
         let outcomes: Vec<Outcome<T>> = stream::iter(0..count)
@@ -130,8 +131,9 @@ impl Asker {
 
     async fn ask<T, F, A>(&self, attempt: F) -> Result<Outcome<T>>
     where
-        F: Fn() -> A,
-        A: Future<Output = Attempt<T>>,
+        T: Send,
+        F: Fn() -> A + Send + Sync,
+        A: Future<Output = Attempt<T>> + Send,
     {
         let Patience { backoff, longest_wait } = &self.patience;
         let mut tries = 1;
@@ -166,8 +168,9 @@ impl Asker {
     /// Sends one request when it may go. Nobody holds a place while pausing.
     async fn try_once<T, F, A>(&self, attempt: &F) -> Result<Attempt<T>>
     where
-        F: Fn() -> A,
-        A: Future<Output = Attempt<T>>,
+        T: Send,
+        F: Fn() -> A + Send + Sync,
+        A: Future<Output = Attempt<T>> + Send,
     {
         // The semaphore is never closed.
         let _permit = self.slots.acquire().await.map_err(|e| {

@@ -16,12 +16,16 @@ pub mod http;
 
 mod asker;
 mod bucket;
+mod received;
 mod retry_after;
+mod secret;
 mod status;
 #[cfg(test)]
 mod tests;
 
 pub use asker::{Asker, Attempt, Outcome, Patience};
 pub use bucket::TokenBucket;
+pub use received::{Received, one_line};
 pub use retry_after::retry_after;
+pub use secret::{Redaction, Secret};
 pub use status::StatusClass;

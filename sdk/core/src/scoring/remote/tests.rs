@@ -13,7 +13,7 @@ struct Service<R> {
     rule: R,
 }
 
-impl<R: Fn(usize, u32) -> Attempt<usize>> Service<R> {
+impl<R: Fn(usize, u32) -> Attempt<usize> + Send + Sync> Service<R> {
     fn new(rule: R) -> Self {
         Self { tries: Mutex::new(vec![0; 32]), rule }
     }

@@ -1,3 +1,11 @@
+//! The HTTP side of asking a service: one request and its answer. Needs the feature `http`.
+//!
+//! A key is a [`Secret`]: it is sent to the endpoint over TLS, or to this machine, and shown nowhere, in
+//! no error, `Debug` output, record or report; where a service repeats it, it is taken out.
+//!
+//! TLS is rustls on `ring`. Unless the program installed a `CryptoProvider` of its own, opening a client
+//! installs that one for the process.
+
 use std::collections::BTreeMap;
 use std::error::Error as _;
 use std::fmt;
@@ -10,8 +18,7 @@ use reqwest::{Client, Response, Url, redirect, retry};
 use rustls::crypto::{CryptoProvider, ring};
 use serde::Serialize;
 
-use super::super::{Attempt, retry_after};
-use super::{Received, Redaction, Secret};
+use super::{Attempt, Received, Redaction, Secret, retry_after};
 use crate::{Error, ErrorKind, Result};
 
 const OPERATION: &str = "open the service";
@@ -53,7 +60,6 @@ pub enum KeyPlace {
 
 /// Sends requests to one endpoint with one key. It follows no redirect and asks nothing twice.
 pub struct HttpClient {
-    component: &'static str,
     http: Client,
     /// Perhaps with the key: never shown.
     url: Url,
@@ -119,13 +125,7 @@ impl HttpClient {
         let secrets = key.into_iter().chain(options.secret_headers.values().cloned());
         let redaction = Redaction::new(secrets);
         let longest_answer = options.longest_answer;
-        Ok(Self { component, http, url, endpoint, redaction, longest_answer })
-    }
-
-    /// On whose behalf it asks.
-    #[must_use]
-    pub const fn component(&self) -> &'static str {
-        self.component
+        Ok(Self { http, url, endpoint, redaction, longest_answer })
     }
 
     /// Where it asks, without the key.

@@ -1,13 +1,12 @@
 use std::time::Duration;
 
-use super::super::{Attempt, StatusClass};
-use super::HttpClient;
+use super::{Attempt, Redaction, StatusClass};
 use crate::{Error, ErrorKind};
 
 /// The most characters of a service's message that are repeated.
 const LONGEST_MESSAGE: usize = 300;
 
-/// An answer, as it came.
+/// An HTTP answer, as it came.
 #[derive(Clone, Debug)]
 pub struct Received {
     /// HTTP's.
@@ -46,12 +45,13 @@ impl Received {
     #[must_use]
     pub fn failure<T>(
         &self,
-        client: &HttpClient,
+        component: &'static str,
+        redaction: &Redaction,
         message: &str,
         remedies: [&str; 2],
     ) -> Option<Attempt<T>> {
         let [denied, elsewhere] = remedies.map(str::to_owned);
-        let fatal = |kind, message: String| Error::new(kind, client.component(), "score", message);
+        let fatal = |kind, message: String| Error::new(kind, component, "score", message);
         Some(match self.class() {
             StatusClass::Success | StatusClass::Refused => return None,
             StatusClass::Passing => {
@@ -63,10 +63,7 @@ impl Received {
             StatusClass::Elsewhere => Attempt::Fatal(match self.redirect() {
                 Some(to) => fatal(
                     ErrorKind::InvalidConfig,
-                    format!(
-                        "it redirects to {}, where the key would go along",
-                        client.redaction().text(to)
-                    ),
+                    format!("it redirects to {}, where the key would go along", redaction.text(to)),
                 )
                 .with_key("endpoint")
                 .with_remedy("if that is where the service is, make it the endpoint"),

@@ -48,8 +48,9 @@ impl Secret {
         }
     }
 
-    /// The secret, for the wire alone.
-    pub(crate) fn expose(&self) -> &str {
+    /// The secret itself: for the wire, and for nothing else.
+    #[must_use]
+    pub fn expose(&self) -> &str {
         &self.0
     }
 }
@@ -65,22 +66,15 @@ impl fmt::Debug for Secret {
 pub struct Redaction(Vec<Secret>);
 
 impl Redaction {
-    /// Of these, as they are and as they are written in addresses.
+    /// Takes out these, as they are and as addresses write them.
     #[must_use]
     pub fn new(secrets: impl IntoIterator<Item = Secret>) -> Self {
-        let mut forms = Vec::new();
-        for secret in secrets {
-            let encoded: String = reqwest::Url::parse_with_params("a:b", [("", secret.expose())])
-                .map_or_else(
-                    |_| String::new(),
-                    |url| url.query().unwrap_or_default().trim_start_matches('=').to_owned(),
-                );
-            if !encoded.is_empty() && encoded != secret.expose() {
-                forms.push(Secret(encoded.into()));
-            }
-            forms.push(secret);
-        }
-        Self(forms)
+        let forms = |secret: Secret| {
+            let plain = secret.expose().to_owned();
+            let encoded = [encode(&plain, "%20"), encode(&plain, "+")];
+            encoded.into_iter().map(|form| Secret(form.into())).chain([secret])
+        };
+        Self(secrets.into_iter().flat_map(forms).collect())
     }
 
     /// A text without them.
@@ -105,6 +99,24 @@ impl Redaction {
     }
 }
 
+/// A text as a part of an address's query.
+fn encode(text: &str, space: &str) -> String {
+    use fmt::Write as _;
+    let mut encoded = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            b' ' => encoded.push_str(space),
+            b'*' | b'-' | b'.' | b'_' | b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' => {
+                encoded.push(char::from(byte));
+            }
+            _ => {
+                let _ = write!(encoded, "%{byte:02X}");
+            }
+        }
+    }
+    encoded
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -125,10 +137,11 @@ mod tests {
 
     #[test]
     fn a_secret_is_taken_out_wherever_it_comes_back() {
-        let redaction = Redaction::new([Secret::new("AIza/secret+key").unwrap()]);
+        let secrets = ["AIza/secret+key", "Bearer a b c"].map(|text| Secret::new(text).unwrap());
+        let redaction = Redaction::new(secrets);
         assert_eq!(
-            redaction.text("?key=AIza%2Fsecret%2Bkey or AIza/secret+key"),
-            "?key=[redacted] or [redacted]"
+            redaction.text("?key=AIza%2Fsecret%2Bkey or AIza/secret+key, Bearer%20a%20b%20c"),
+            "?key=[redacted] or [redacted], [redacted]"
         );
         let mut value = json!({"AIza/secret+key": ["key AIza/secret+key", 1, null], "a": "b"});
         redaction.value(&mut value);

@@ -1,7 +1,10 @@
 //! A file of rows that are found by their key: appended to, never rewritten.
 
+mod key;
+#[cfg(test)]
+mod tests;
+
 use std::collections::HashMap;
-use std::fmt;
 use std::fs::{File, OpenOptions};
 use std::io::{BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -9,53 +12,11 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+pub use key::RowKey;
+
 use crate::files::create_directory;
 use crate::lock::FileLock;
-use crate::{Digest, Error, ErrorKind, Result};
-
-/// A SHA-256 by which a row is found.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct RowKey([u8; 32]);
-
-impl RowKey {
-    /// Reads 64 hexadecimal digits.
-    #[must_use]
-    pub fn from_hex(text: &str) -> Option<Self> {
-        let mut key = [0; 32];
-        if text.len() != 64 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-            return None;
-        }
-        for (index, byte) in key.iter_mut().enumerate() {
-            *byte = u8::from_str_radix(&text[2 * index..2 * index + 2], 16).ok()?;
-        }
-        Some(Self(key))
-    }
-}
-
-impl From<[u8; 32]> for RowKey {
-    fn from(hash: [u8; 32]) -> Self {
-        Self(hash)
-    }
-}
-
-impl From<&Digest> for RowKey {
-    fn from(digest: &Digest) -> Self {
-        // A digest is always such a text.
-        Self::from_hex(digest.as_str()).unwrap_or(Self([0; 32]))
-    }
-}
-
-impl fmt::Display for RowKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
-    }
-}
-
-impl fmt::Debug for RowKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
+use crate::{Error, ErrorKind, Result};
 
 /// A row that knows its key.
 pub trait KeyedRow: Serialize + DeserializeOwned + Send + 'static {
@@ -87,6 +48,8 @@ pub struct RowStore<R> {
     kind: RowKind,
     /// None for a process that only reads.
     writer: Option<(File, FileLock)>,
+    /// Whether rows that are appended later are seen.
+    follows: bool,
     /// Begin and length of rows.
     rows: HashMap<RowKey, (u64, u32)>,
     /// Bytes of complete rows that have been indexed.
@@ -107,7 +70,7 @@ impl<R: KeyedRow> RowStore<R> {
         kind: RowKind,
         mut see: impl FnMut(&R) -> Result<()>,
     ) -> Result<Self> {
-        let mut store = Self::empty(path.into(), kind);
+        let mut store = Self::empty(path.into(), kind, true);
         if let Some(folder) = store.path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
             create_directory(folder)?;
         }
@@ -127,7 +90,8 @@ impl<R: KeyedRow> RowStore<R> {
         Ok(store)
     }
 
-    /// Opens an existing file to read, and shows every row as it lies there.
+    /// Opens an existing file to read as it is now, and shows every row as it lies there. What is
+    /// appended later is not seen.
     ///
     /// # Errors
     /// When it cannot be read, a line is no row of this kind, or `see` refuses one.
@@ -136,17 +100,18 @@ impl<R: KeyedRow> RowStore<R> {
         kind: RowKind,
         mut see: impl FnMut(&R) -> Result<()>,
     ) -> Result<Self> {
-        let mut store = Self::empty(path.into(), kind);
+        let mut store = Self::empty(path.into(), kind, false);
         File::open(&store.path).map_err(|e| store.failed(e))?;
         store.index(&mut see)?;
         Ok(store)
     }
 
-    fn empty(path: PathBuf, kind: RowKind) -> Self {
+    fn empty(path: PathBuf, kind: RowKind, follows: bool) -> Self {
         Self {
             path,
             kind,
             writer: None,
+            follows,
             rows: HashMap::new(),
             indexed: 0,
             lines: 0,
@@ -234,7 +199,7 @@ impl<R: KeyedRow> RowStore<R> {
     /// # Errors
     /// When the file cannot be read.
     pub fn find(&mut self, keys: &[RowKey]) -> Result<Vec<Option<R>>> {
-        if keys.iter().any(|key| !self.rows.contains_key(key)) {
+        if self.follows && keys.iter().any(|key| !self.rows.contains_key(key)) {
             self.index(&mut |_| Ok(()))?;
         }
         if self.rows.is_empty() {
@@ -289,110 +254,5 @@ impl<R: KeyedRow> RowStore<R> {
         self.lines += placed.len() as u64;
         self.rows.extend(placed);
         Ok(())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::fs;
-
-    use serde::Deserialize;
-
-    use super::*;
-
-    #[derive(Debug, PartialEq, Serialize, Deserialize)]
-    struct Word {
-        key: String,
-        word: String,
-    }
-
-    impl KeyedRow for Word {
-        fn key(&self) -> Option<RowKey> {
-            RowKey::from_hex(&self.key)
-        }
-    }
-
-    const KIND: RowKind = RowKind {
-        component: "test",
-        operation: "remember words",
-        not_a_row: "not a word",
-        remedy: "remove it",
-    };
-
-    fn word(word: &str) -> Word {
-        Word { key: Digest::of(word).to_string(), word: word.into() }
-    }
-
-    fn key(word: &str) -> RowKey {
-        RowKey::from(&Digest::of(word))
-    }
-
-    #[test]
-    fn a_kill_at_any_byte_loses_the_row_under_way_and_no_other() {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("new").join("words.jsonl");
-        let mut store = RowStore::open(&path, KIND, |_| Ok(())).unwrap();
-        store.add(&[word("naïve"), word("你好")]).unwrap();
-        drop(store);
-        let whole = fs::read(&path).unwrap();
-        let first = whole.iter().position(|byte| *byte == b'\n').unwrap() + 1;
-        for end in first..whole.len() {
-            fs::write(&path, &whole[..end]).unwrap();
-            // A reader leaves the file as it is; a writer cuts it.
-            let mut seen = 0;
-            let reader = RowStore::<Word>::read(&path, KIND, |_| {
-                seen += 1;
-                Ok(())
-            });
-            assert_eq!((reader.unwrap().len(), seen), (1, 1), "{end}");
-            assert_eq!(fs::read(&path).unwrap().len(), end);
-            let mut store = RowStore::open(&path, KIND, |_| Ok(())).unwrap();
-            assert_eq!(store.find(&[key("你好")]).unwrap(), [None]);
-            store.add(&[word("你好")]).unwrap();
-            assert_eq!(fs::read(&path).unwrap(), whole, "{end}");
-        }
-    }
-
-    #[test]
-    fn one_writes_and_others_read_what_is_added() {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("words.jsonl");
-        let mut writer = RowStore::open(&path, KIND, |_| Ok(())).unwrap();
-        let mut reader = RowStore::open(&path, KIND, |_| Ok(())).unwrap();
-        assert!(writer.is_writable() && !reader.is_writable());
-        assert_eq!(reader.find(&[key("one")]).unwrap(), [None]);
-        writer.add(&[word("one")]).unwrap();
-        reader.add(&[word("two")]).unwrap();
-        assert_eq!(reader.find(&[key("two"), key("one")]).unwrap(), [None, Some(word("one"))]);
-        assert!(writer.contains(key("one")) && !writer.contains(key("two")));
-    }
-
-    #[test]
-    fn a_foreign_line_is_named_and_a_missing_file_is_only_an_error_to_a_reader() {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("words.jsonl");
-        let missing = RowStore::<Word>::read(&path, KIND, |_| Ok(())).unwrap_err();
-        assert_eq!((missing.kind(), missing.path()), (ErrorKind::NotFound, Some(path.as_path())));
-        RowStore::open(&path, KIND, |_| Ok(())).unwrap().add(&[word("one")]).unwrap();
-        for line in ["{}", "\u{fffd}", r#"{"key":"éé","word":"w"}"#] {
-            let rows = format!("{}{line}\n", fs::read_to_string(&path).unwrap());
-            let foreign = directory.path().join("foreign.jsonl");
-            fs::write(&foreign, rows).unwrap();
-            let error = RowStore::<Word>::open(&foreign, KIND, |_| Ok(())).unwrap_err();
-            assert_eq!((error.kind(), error.line_number()), (ErrorKind::InvalidInput, Some(2)));
-            assert_eq!((error.message(), error.remedy()), ("not a word", Some("remove it")));
-        }
-    }
-
-    #[test]
-    fn the_later_of_two_rows_counts() {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("words.jsonl");
-        let mut store = RowStore::open(&path, KIND, |_| Ok(())).unwrap();
-        let later = Word { word: "later".into(), ..word("one") };
-        store.add(&[word("one")]).unwrap();
-        store.add(&[later]).unwrap();
-        assert_eq!(store.len(), 1);
-        assert_eq!(store.find(&[key("one")]).unwrap()[0].as_ref().unwrap().word, "later");
     }
 }
