@@ -30,7 +30,7 @@ pub(crate) struct Arguments {
     /// perplexity: a .txt, which is one document, or JSONL with a field `text`
     #[arg(long, value_name = "FILE", required_if_eq("suite", "perplexity"))]
     text: Option<PathBuf>,
-    /// rtp: the judge: embedded, onnx:DIR or profanity-check
+    /// rtp: the judge: embedded, onnx:DIR, profanity-check or another, as in `score`
     #[arg(long, value_name = "SPEC", default_value = DEFAULT_SCORER)]
     scorer: String,
     /// Where what was generated and measured goes

@@ -8,6 +8,8 @@ mod generate;
 mod merge;
 #[cfg(feature = "defaults")]
 mod quickstart;
+#[cfg(feature = "perspective")]
+mod record;
 mod run;
 mod score;
 mod select;
@@ -32,6 +34,9 @@ pub(crate) enum Command {
     Generate(generate::Arguments),
     /// Rate texts
     Score(score::Arguments),
+    /// Keep Perspective API's answers, or another service's, in a file while they last; resumable
+    #[cfg(feature = "perspective")]
+    Record(record::Arguments),
     /// Keep the least toxic part of rated texts
     Select(select::Arguments),
     /// Fine-tune a model on a corpus; resumable
@@ -59,6 +64,8 @@ impl Command {
             Self::Study(arguments) => study::run(arguments, session).await,
             Self::Generate(arguments) => generate::run(arguments, session).await,
             Self::Score(arguments) => score::run(arguments, session).await,
+            #[cfg(feature = "perspective")]
+            Self::Record(arguments) => record::run(arguments, session).await,
             Self::Select(arguments) => select::run(arguments, session),
             Self::Train(arguments) => train::run(arguments, session).await,
             Self::Evaluate(arguments) => evaluate::run(arguments, session).await,
@@ -75,6 +82,8 @@ impl Command {
             Self::Run(_) | Self::Study(_) | Self::Train(_) | Self::Evaluate(_) => true,
             #[cfg(feature = "defaults")]
             Self::Quickstart(_) => true,
+            #[cfg(feature = "perspective")]
+            Self::Record(_) => true,
             _ => false,
         }
     }

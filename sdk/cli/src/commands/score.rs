@@ -14,7 +14,8 @@ use crate::text::{table, thousands};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    /// What rates the texts: embedded, onnx:DIR or profanity-check
+    /// What rates the texts: embedded, onnx:DIR, profanity-check, perspective, perspective-at:URL or
+    /// perspective-replay:FILE
     #[arg(long, value_name = "SPEC", default_value = DEFAULT_SCORER)]
     scorer: String,
     /// JSONL with a field `text`; all other fields are kept
@@ -117,7 +118,7 @@ fn sample(row: &TextRow) -> Sample {
 }
 
 /// The kind of a missing score, without its detail.
-fn reason(unscored: &Unscored) -> &'static str {
+pub(super) fn reason(unscored: &Unscored) -> &'static str {
     match unscored {
         Unscored::Blank => "blank",
         Unscored::TooLong => "too long",

@@ -7,6 +7,8 @@ mod methods;
 mod models;
 #[cfg(feature = "defaults")]
 mod quickstart;
+#[cfg(feature = "perspective")]
+mod record;
 mod score;
 mod select;
 mod support;
