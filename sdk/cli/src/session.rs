@@ -26,8 +26,8 @@ pub(crate) struct OutputOptions {
 pub(crate) const DEFAULT_SCORER: &str = "embedded";
 
 /// What `--help` says of how scorers are named.
-pub(crate) const SCORERS: &str =
-    "embedded, onnx:DIR or profanity-check; with @FILE.json behind it, on a calibrated scale";
+pub(crate) const SCORERS: &str = "embedded, onnx:DIR, profanity-check, perspective, perspective-at:URL, perspective-replay:FILE, \
+     moderation:URL or llama-guard:URL#MODEL; with @FILE.json behind it, on a calibrated scale";
 
 /// One call of the program.
 #[derive(Debug)]

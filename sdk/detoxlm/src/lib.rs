@@ -73,6 +73,8 @@ pub fn registry() -> Result<Registry> {
     onnx::register(&mut registry);
     #[cfg(feature = "openai")]
     openai::register(&mut registry);
+    #[cfg(feature = "perspective")]
+    perspective::register(&mut registry);
     #[cfg(feature = "profanity-check")]
     profanity_check::register(&mut registry);
     Ok(registry)

@@ -10,6 +10,8 @@ mod generate;
 mod merge;
 #[cfg(feature = "defaults")]
 mod quickstart;
+#[cfg(feature = "perspective")]
+mod record;
 mod run;
 mod score;
 mod select;
@@ -39,6 +41,9 @@ pub(crate) enum Command {
     /// Rate texts for programs that call Perspective API, over HTTP
     #[cfg(feature = "serve")]
     Serve(serve::Arguments),
+    /// Keep Perspective API's answers, or another service's, in a file while they last; resumable
+    #[cfg(feature = "perspective")]
+    Record(record::Arguments),
     /// Keep the least toxic part of rated texts
     Select(select::Arguments),
     /// Fine-tune a model on a corpus; resumable
@@ -72,6 +77,8 @@ impl Command {
             Self::Score(arguments) => score::run(arguments, session).await,
             #[cfg(feature = "serve")]
             Self::Serve(arguments) => serve::run(arguments, session).await,
+            #[cfg(feature = "perspective")]
+            Self::Record(arguments) => record::run(arguments, session).await,
             Self::Select(arguments) => select::run(arguments, session),
             Self::Train(arguments) => train::run(arguments, session).await,
             Self::Evaluate(arguments) => evaluate::run(arguments, session).await,
@@ -99,6 +106,8 @@ impl Command {
             Self::Run(_) | Self::Study(_) | Self::Train(_) | Self::Evaluate(_) => true,
             #[cfg(feature = "defaults")]
             Self::Quickstart(_) => true,
+            #[cfg(feature = "perspective")]
+            Self::Record(_) => true,
             _ => false,
         }
     }

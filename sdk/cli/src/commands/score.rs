@@ -116,7 +116,7 @@ fn sample(row: &TextRow) -> Sample {
 }
 
 /// The kind of a missing score, without its detail.
-fn reason(unscored: &Unscored) -> &'static str {
+pub(super) fn reason(unscored: &Unscored) -> &'static str {
     match unscored {
         Unscored::Blank => "blank",
         Unscored::TooLong => "too long",

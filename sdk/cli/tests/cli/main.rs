@@ -9,6 +9,8 @@ mod methods;
 mod models;
 #[cfg(feature = "defaults")]
 mod quickstart;
+#[cfg(feature = "perspective")]
+mod record;
 mod score;
 mod select;
 #[cfg(feature = "serve")]

@@ -18,7 +18,7 @@ use reqwest::{Client, Response, Url, redirect, retry};
 use rustls::crypto::{CryptoProvider, ring};
 use serde::Serialize;
 
-use super::{Attempt, Received, Redaction, Secret, retry_after};
+use super::{Attempt, Received, Redaction, Secret, StatusClass, retry_after};
 use crate::{Error, ErrorKind, Result};
 
 const OPERATION: &str = "open the service";
@@ -149,13 +149,19 @@ impl HttpClient {
             .map_err(|e| Attempt::Hopeless(format!("the request cannot be written: {e}")))?;
         let post = self.http.post(self.url.clone()).header(CONTENT_TYPE, "application/json");
         let mut response = post.body(body).send().await.map_err(|e| self.failed(e))?;
-        let body =
-            self.read(&mut response).await.map_err(|e| self.failed(e))?.ok_or_else(|| {
-                Attempt::Hopeless(format!("the answer is over {} bytes", self.longest_answer))
-            })?;
+        let status = response.status().as_u16();
+        let body = match self.read(&mut response).await.map_err(|e| self.failed(e))? {
+            Some(body) => body,
+            None if StatusClass::of(status) == StatusClass::Success => {
+                let why = format!("the answer is over {} bytes", self.longest_answer);
+                return Err(Attempt::Hopeless(why));
+            }
+            // The status says enough.
+            None => Vec::new(),
+        };
         let header = |name| response.headers().get(name).and_then(|value| value.to_str().ok());
         Ok(Received {
-            status: response.status().as_u16(),
+            status,
             content_type: header(CONTENT_TYPE).map(str::to_owned),
             retry_after: header(RETRY_AFTER)
                 .and_then(|value| retry_after(value, SystemTime::now())),
