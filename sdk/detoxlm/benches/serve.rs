@@ -3,6 +3,8 @@
 //!
 //! `cargo bench -p detoxlm --features serve --bench serve`
 
+#![allow(clippy::print_stdout, reason = "a program that tells its result")]
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
