@@ -1,6 +1,7 @@
 //! What must not panic, whatever bytes it is given: each target takes bytes, and lets errors pass.
 //!
-//! `cargo test -p detoxlm-fuzz` gives every target a fixed number of spoiled seeds. For as long as one
+//! `cargo test -p detoxlm-fuzz` gives every target 200 spoiled seeds, or as many as the environment
+//! variable `DETOXLM_FUZZ_TRIALS` says. For as long as one
 //! likes, guided by coverage, with `cargo install cargo-fuzz`:
 //!
 //! ```sh
@@ -9,9 +10,11 @@
 //! ```
 
 mod onnx_directory;
+mod perspective;
 mod stored_files;
 
 pub use onnx_directory::onnx_directory;
+pub use perspective::{perspective_answer, perspective_record};
 pub use stored_files::{calibration, verdict_cache};
 
 /// A target and a well-formed input for it.
@@ -28,6 +31,8 @@ pub struct Target {
 /// All targets.
 pub const TARGETS: &[Target] = &[
     Target { name: "onnx_directory", run: onnx_directory, seed: onnx_directory::SEED },
+    Target { name: "perspective_answer", run: perspective_answer, seed: perspective::ANSWER },
+    Target { name: "perspective_record", run: perspective_record, seed: perspective::RECORD },
     Target { name: "verdict_cache", run: verdict_cache, seed: stored_files::CACHE },
     Target { name: "calibration", run: calibration, seed: stored_files::CALIBRATION },
 ];
