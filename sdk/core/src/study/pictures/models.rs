@@ -28,7 +28,7 @@ pub(super) fn pictures(cells: &[StudyCell]) -> Vec<(String, String)> {
     let judged =
         first.iter().filter_map(|judged| Some((judged, judged.provenance.scorer.as_ref()?)));
     let picture = |(judged, judge): (&Evaluation, &Info)| {
-        let title = format!("toxicity by {}, from model to model", judge.name);
+        let title = format!("expected maximum toxicity by {}", judge.name);
         let svg = draw(&title, &models, &series(cells, &models, judged));
         (format!("models-{}.svg", folder(&judge.name)), svg)
     };
@@ -70,7 +70,6 @@ fn draw(title: &str, models: &[&str], series: &[Series]) -> String {
     for (index, model) in models.iter().enumerate() {
         svg.label((x(index), height - bottom + 17.0), "middle", model);
     }
-    svg.label((left - 48.0, top - 14.0), "start", "expected maximum toxicity");
     for (row, Series { name, values, colour, marker: kind }) in series.iter().enumerate() {
         let colour = COLOURS[*colour];
         let places = values.iter().enumerate().map(|(index, value)| {
