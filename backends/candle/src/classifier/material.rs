@@ -1,0 +1,134 @@
+//! What there is to learn from: rows, checked and divided.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use detoxlm_core::distillation::{DistillationJob, LabelledRow};
+use detoxlm_core::{Attribute, Digest, ErrorKind, Event, Observer, Result};
+
+use crate::error::error;
+
+const OPERATION: &str = "read the rows";
+
+/// Rows to train on and rows to measure on.
+#[derive(Debug)]
+pub(super) struct Material {
+    /// In the order of the logits.
+    pub(super) attributes: Vec<Attribute>,
+    /// That of the scale first, the others by name.
+    pub(super) sources: Vec<String>,
+    pub(super) training: Vec<LabelledRow>,
+    pub(super) held_out: Vec<LabelledRow>,
+}
+
+impl Material {
+    /// Reads all rows of a job; blank texts, and rows that judge nothing that is learned, are left
+    /// out.
+    pub(super) fn read(job: &DistillationJob, observer: &dyn Observer) -> Result<Self> {
+        let all = job.rows().collect::<Result<Vec<_>>>()?;
+        let names: BTreeSet<&str> = all.iter().map(|row| row.source.as_str()).collect();
+        let scale = scale(job.config.scale.as_deref(), &names)?.to_owned();
+        unknown_sources(job, &names)?;
+        let mut sources = vec![scale.clone()];
+        sources.extend(names.iter().filter(|&&name| name != scale).map(|&name| name.to_owned()));
+        let attributes = attributes(&job.config.attributes, &all, &scale)?;
+
+        let is_learned = |row: &LabelledRow| {
+            !row.text.trim().is_empty() && row.values(&attributes).iter().any(Option::is_some)
+        };
+        let (rows, useless): (Vec<_>, Vec<_>) = all.into_iter().partition(is_learned);
+        if !useless.is_empty() {
+            let count = useless.len();
+            let message = format!("{count} rows are blank or judge nothing that is learned");
+            observer.observe(&Event::Warning { message: &message });
+        }
+        let share = job.config.held_out;
+        let kept_out: BTreeSet<String> = rows
+            .iter()
+            .filter(|row| row.source == scale)
+            .map(LabelledRow::key)
+            .filter(|key| share > 0.0 && position(key) < share)
+            .collect();
+        let (held_out, training): (Vec<_>, Vec<_>) =
+            rows.into_iter().partition(|row| kept_out.contains(&row.key()));
+        let held_out: Vec<_> = held_out.into_iter().filter(|row| row.source == scale).collect();
+        if !training.iter().any(|row| row.source == scale) {
+            let message = format!("no row of the source \"{scale}\" is left to train on");
+            return Err(error(ErrorKind::Empty, OPERATION, message)
+                .with_key("held_out")
+                .with_remedy("give more rows, or hold fewer of them out"));
+        }
+        Ok(Self { attributes, sources, training, held_out })
+    }
+
+    /// Rows of each source.
+    pub(super) fn counts(&self) -> BTreeMap<String, usize> {
+        let mut counts = BTreeMap::new();
+        for row in &self.training {
+            *counts.entry(row.source.clone()).or_default() += 1;
+        }
+        counts
+    }
+}
+
+/// Where a text stands in [0, 1): by its content alone, so that another seed, order or file measures
+/// on the same texts.
+fn position(key: &str) -> f64 {
+    let digest = Digest::of(key);
+    let digits = digest.as_str().get(..8).and_then(|digits| u32::from_str_radix(digits, 16).ok());
+    f64::from(digits.unwrap_or(0)) / 2f64.powi(32)
+}
+
+/// The source whose scale is learned.
+fn scale<'a>(wanted: Option<&str>, names: &BTreeSet<&'a str>) -> Result<&'a str> {
+    let listed = || format!("the rows have {}", list(names.iter().copied()));
+    let refuse = |kind, message: &'static str| error(kind, OPERATION, message).with_key("scale");
+    match (wanted, names.len()) {
+        (_, 0) => Err(error(ErrorKind::Empty, OPERATION, "there are no rows")),
+        (None, 1) => Ok(names.first().copied().unwrap_or_default()),
+        (None, _) => {
+            let message = "there are several sources, and one scale is to be learned";
+            Err(refuse(ErrorKind::InvalidConfig, message)
+                .with_remedy(format!("name its source; {}", listed())))
+        }
+        (Some(wanted), _) => names.get(wanted).copied().ok_or_else(|| {
+            refuse(ErrorKind::NotFound, "no row has this source").with_remedy(listed())
+        }),
+    }
+}
+
+fn unknown_sources(job: &DistillationJob, names: &BTreeSet<&str>) -> Result<()> {
+    match job.config.sources.keys().find(|name| !names.contains(name.as_str())) {
+        None => Ok(()),
+        Some(unknown) => Err(error(ErrorKind::NotFound, OPERATION, "no row has this source")
+            .with_key(format!("sources.{unknown}"))
+            .with_remedy(format!("the rows have {}", list(names.iter().copied())))),
+    }
+}
+
+/// What is learned: what is asked for, or all that the scale's source judges, the standard ones in
+/// their order and then the others.
+fn attributes(wanted: &[Attribute], rows: &[LabelledRow], scale: &str) -> Result<Vec<Attribute>> {
+    let of_scale = rows.iter().filter(|row| row.source == scale);
+    let judged: BTreeSet<&Attribute> =
+        of_scale.flat_map(|row| row.scores.iter().map(|(attribute, _)| attribute)).collect();
+    if let Some(missing) = wanted.iter().find(|attribute| !judged.contains(attribute)) {
+        let judged = list(judged.iter().map(|attribute| attribute.as_str()));
+        return Err(error(
+            ErrorKind::NotFound,
+            OPERATION,
+            format!("the source \"{scale}\" never judges {missing}"),
+        )
+        .with_key("attributes")
+        .with_remedy(format!("it judges {judged}")));
+    }
+    if !wanted.is_empty() {
+        return Ok(wanted.to_vec());
+    }
+    let standard = Attribute::STANDARD.into_iter().filter(|attribute| judged.contains(attribute));
+    let others = judged.iter().filter(|attribute| !Attribute::STANDARD.contains(attribute));
+    Ok(standard.chain(others.map(|&attribute| attribute.clone())).collect())
+}
+
+fn list<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    names.collect::<Vec<_>>().join(", ")
+}
