@@ -7,8 +7,8 @@ use detoxlm_core::files::{write_atomically, write_json};
 use detoxlm_core::{Attribute, ErrorKind, Result};
 use serde::Serialize;
 
-use super::classifier::{Classifier, OVERLAP};
 use super::onnx::to_onnx;
+use super::trained::{Classifier, OVERLAP};
 use super::vocabulary::Vocabulary;
 use crate::error::error;
 

@@ -10,13 +10,13 @@ use detoxlm_core::distillation::{
 use detoxlm_core::files::{create_new_directory, read_json, write_atomically, write_json};
 use detoxlm_core::{Cancellation, ErrorKind, Event, Info, Observer, Result};
 
-use super::classifier::Classifier;
 use super::directory::{self, Name};
 use super::examples::Examples;
 use super::fit::School;
 use super::material::Material;
 use super::network::{Sizes, VECTORS};
 use super::rounded::Rounded;
+use super::trained::Classifier;
 use super::vectors::first_vectors;
 use super::vocabulary::{self, Vocabulary};
 use crate::error::error;
@@ -35,7 +35,7 @@ pub(super) fn distil(
     observer: &dyn Observer,
 ) -> Result<DistillationOutcome> {
     // First: what cannot be learned from leaves nothing that a corrected job would be compared with.
-    let material = Material::read(job, observer)?;
+    let material = Material::read(job.rows(), &job.config, observer)?;
     let _lock = job.begin(trainer)?;
     if job.output.exists() {
         return finished(job);

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use detoxlm_core::distillation::{DistillationJob, LabelledRow};
+use detoxlm_core::distillation::{DistillationConfig, LabelledRow};
 use detoxlm_core::{Attribute, Digest, ErrorKind, Event, Observer, Result};
 
 use crate::error::error;
@@ -21,16 +21,20 @@ pub(super) struct Material {
 }
 
 impl Material {
-    /// Reads all rows of a job; blank texts, and rows that judge nothing that is learned, are left
-    /// out.
-    pub(super) fn read(job: &DistillationJob, observer: &dyn Observer) -> Result<Self> {
-        let all = job.rows().collect::<Result<Vec<_>>>()?;
+    /// Reads all rows, wherever they come from; blank texts, and rows that judge nothing that is
+    /// learned, are left out.
+    pub(super) fn read(
+        rows: impl Iterator<Item = Result<LabelledRow>>,
+        config: &DistillationConfig,
+        observer: &dyn Observer,
+    ) -> Result<Self> {
+        let all = rows.collect::<Result<Vec<_>>>()?;
         let names: BTreeSet<&str> = all.iter().map(|row| row.source.as_str()).collect();
-        let scale = scale(job.config.scale.as_deref(), &names)?.to_owned();
-        unknown_sources(job, &names)?;
+        let scale = scale(config.scale.as_deref(), &names)?.to_owned();
+        unknown_sources(config, &names)?;
         let mut sources = vec![scale.clone()];
         sources.extend(names.iter().filter(|&&name| name != scale).map(|&name| name.to_owned()));
-        let attributes = attributes(&job.config.attributes, &all, &scale)?;
+        let attributes = attributes(&config.attributes, &all, &scale)?;
 
         let is_learned = |row: &LabelledRow| {
             !row.text.trim().is_empty() && row.values(&attributes).iter().any(Option::is_some)
@@ -41,7 +45,7 @@ impl Material {
             let message = format!("{count} rows are blank or judge nothing that is learned");
             observer.observe(&Event::Warning { message: &message });
         }
-        let share = job.config.held_out;
+        let share = config.held_out;
         let kept_out: BTreeSet<String> = rows
             .iter()
             .filter(|row| row.source == scale)
@@ -96,8 +100,8 @@ fn scale<'a>(wanted: Option<&str>, names: &BTreeSet<&'a str>) -> Result<&'a str>
     }
 }
 
-fn unknown_sources(job: &DistillationJob, names: &BTreeSet<&str>) -> Result<()> {
-    match job.config.sources.keys().find(|name| !names.contains(name.as_str())) {
+fn unknown_sources(config: &DistillationConfig, names: &BTreeSet<&str>) -> Result<()> {
+    match config.sources.keys().find(|name| !names.contains(name.as_str())) {
         None => Ok(()),
         Some(unknown) => Err(error(ErrorKind::NotFound, OPERATION, "no row has this source")
             .with_key(format!("sources.{unknown}"))

@@ -2,8 +2,6 @@
 
 mod average;
 mod batches;
-#[allow(clippy::module_inception, reason = "it is the classifier; the rest makes it")]
-mod classifier;
 mod directory;
 mod distil;
 mod examples;
@@ -17,6 +15,7 @@ mod onnx;
 mod rounded;
 #[cfg(test)]
 mod tests;
+mod trained;
 mod trainee;
 mod vectors;
 mod vocabulary;

@@ -3,12 +3,12 @@
 use candle_core::{Device, Tensor};
 use detoxlm_core::distillation::{Convolution, DistillationConfig};
 
-use super::classifier::Classifier;
 use super::examples::Batch;
 use super::initial::initial_values;
 use super::loss::Targets;
 use super::network::{Sizes, Texts, judge};
 use super::rounded::Rounded;
+use super::trained::Classifier;
 use super::trainee::Trainee;
 
 fn config() -> DistillationConfig {
