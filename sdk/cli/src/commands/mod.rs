@@ -2,6 +2,8 @@
 
 #[cfg(feature = "candle")]
 mod convert_llama2c;
+#[cfg(feature = "candle")]
+mod distill_scorer;
 mod evaluate;
 mod generate;
 #[cfg(feature = "candle")]
@@ -41,6 +43,9 @@ pub(crate) enum Command {
     /// Fold a LoRA adapter into its model
     #[cfg(feature = "candle")]
     Merge(merge::Arguments),
+    /// Train a toxicity classifier from recorded scores or labels; resumable
+    #[cfg(feature = "candle")]
+    DistillScorer(distill_scorer::Arguments),
     /// Make a model directory of a llama2.c checkpoint
     #[cfg(feature = "candle")]
     ConvertLlama2c(convert_llama2c::Arguments),
@@ -65,6 +70,8 @@ impl Command {
             #[cfg(feature = "candle")]
             Self::Merge(arguments) => merge::run(arguments, session).await,
             #[cfg(feature = "candle")]
+            Self::DistillScorer(arguments) => distill_scorer::run(arguments, session).await,
+            #[cfg(feature = "candle")]
             Self::ConvertLlama2c(arguments) => convert_llama2c::run(arguments),
         }
     }
@@ -73,6 +80,8 @@ impl Command {
     pub(crate) const fn is_resumable(&self) -> bool {
         match self {
             Self::Run(_) | Self::Study(_) | Self::Train(_) | Self::Evaluate(_) => true,
+            #[cfg(feature = "candle")]
+            Self::DistillScorer(_) => true,
             #[cfg(feature = "defaults")]
             Self::Quickstart(_) => true,
             _ => false,
