@@ -162,7 +162,7 @@ fn vectors(
         return Weights::open(&[path])?.read(&name, &[size, width]);
     }
     let texts: Vec<&[u32]> = rows.iter().chain(unlabelled).map(Vec::as_slice).collect();
-    let values = first_vectors(&texts, size, width, job.seed, cancellation)?;
+    let values = first_vectors(&texts, size, width, cancellation)?;
     let entry = Entry::Tensor { shape: &[size, width], values: &values };
     write_tensors(&path, name, entry)?;
     Ok(values)

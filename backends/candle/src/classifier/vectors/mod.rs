@@ -19,16 +19,15 @@ const SCALE: f64 = 0.3;
 /// the information, each times the root of its singular value. Without two neighbouring tokens
 /// anywhere, it is 0.
 ///
-/// The same texts and seed give the same bits, on any number of threads.
+/// The same texts give the same bits, on any number of threads.
 pub(crate) fn first_vectors(
     texts: &[&[u32]],
     vocabulary: usize,
     width: usize,
-    seed: u64,
     cancellation: &Cancellation,
 ) -> Result<Vec<f32>> {
     let matrix = information(texts, vocabulary, cancellation)?;
-    let mut vectors = left_factors(&matrix, width, seed, cancellation)?;
+    let mut vectors = left_factors(&matrix, width, cancellation)?;
     let count = vectors.len().max(1) as f64;
     let mean = vectors.iter().map(|&x| f64::from(x)).sum::<f64>() / count;
     let variance = vectors.iter().map(|&x| (f64::from(x) - mean).powi(2)).sum::<f64>() / count;
