@@ -13,6 +13,8 @@ mod resources;
 mod rows;
 mod sampling;
 mod session;
+#[cfg(feature = "serve")]
+mod signals;
 mod spool;
 mod text;
 
@@ -73,6 +75,7 @@ fn work(command: Command, session: Arc<Session>) -> u8 {
         Err(error) => return session.finish(Err(error)),
     };
     let resumable = command.is_resumable();
+    let interruptible = !command.runs_until_stopped();
     let stop = Arc::new(Notify::new());
     let code = runtime.block_on(async {
         let work = async {
@@ -93,7 +96,7 @@ fn work(command: Command, session: Arc<Session>) -> u8 {
         tokio::select! {
             // From before the work begins, an interruption is ours to handle.
             biased;
-            Ok(()) = tokio::signal::ctrl_c() => {
+            Ok(()) = tokio::signal::ctrl_c(), if interruptible => {
                 // Dropping the command removes half-written files.
                 stop.notify_one();
                 let _ = tokio::time::timeout(GRACE, work).await;

@@ -25,6 +25,10 @@ pub(crate) struct OutputOptions {
 /// What rates texts when nothing is named: the classifier that comes with the program.
 pub(crate) const DEFAULT_SCORER: &str = "embedded";
 
+/// What `--help` says of how scorers are named.
+pub(crate) const SCORERS: &str = "embedded, onnx:DIR, profanity-check, perspective, perspective-at:URL, perspective-replay:FILE, \
+     moderation:URL or llama-guard:URL#MODEL; with @FILE.json behind it, on a calibrated scale";
+
 /// One call of the program.
 #[derive(Debug)]
 pub(crate) struct Session {
@@ -108,6 +112,16 @@ impl Session {
             Err(error) if exit::is_closed_pipe(&error) => 0,
             Err(error) => self.fail(&error),
         }
+    }
+
+    /// Tells people something while the command goes on. With `--json`, standard output is the result's.
+    #[cfg(feature = "serve")]
+    pub(crate) fn announce(&self, text: &str) {
+        let _ = match (self.options.quiet, self.options.json) {
+            (true, _) => return,
+            (false, true) => io::stderr().lock().write_all(text.as_bytes()),
+            (false, false) => io::stdout().lock().write_all(text.as_bytes()),
+        };
     }
 
     /// Says that the user interrupted a command; the exit code.

@@ -8,6 +8,7 @@
 #![warn(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
 pub mod adapter;
+pub mod audit;
 pub mod calibration;
 pub mod calls;
 pub mod causal_lm;
@@ -16,6 +17,7 @@ pub mod distillation;
 pub mod evaluation;
 pub mod files;
 pub mod prompts;
+pub mod row_store;
 pub mod run;
 pub mod selection;
 pub mod study;
@@ -32,6 +34,7 @@ mod lock;
 mod model_directory;
 mod observer;
 mod pipeline;
+mod plot;
 mod random;
 mod registry;
 mod scoring;
@@ -50,8 +53,11 @@ pub use lock::DirectoryLock;
 pub use model_directory::ModelDirectory;
 pub use observer::{Event, Observer, Silent};
 pub use pipeline::{GenerationConfig, Pipeline, PipelineConfig, RunSummary, Stage};
-pub use registry::{Framework, LoadOptions, ModelLoader, Registry, ScorerFactory};
+pub use registry::{
+    Framework, LoadOptions, ModelLoader, Registry, ScorerFactory, split_calibration,
+};
 pub use scoring::layers::{self, ToxicityScorerExt};
+pub use scoring::remote;
 pub use scoring::{
     Decision, Filter, Sample, ScorerCapabilities, Scores, ToxicityScorer, Unscored, Verdict,
     filter_fn, scorer_fn,

@@ -1,5 +1,6 @@
-//! One process per directory.
+//! One process per directory or file.
 
+use std::ffi::OsString;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Write};
 use std::path::Path;
@@ -21,35 +22,58 @@ impl DirectoryLock {
     /// [`ErrorKind::Locked`], naming the other process, when it is taken.
     pub fn acquire(directory: &Path) -> Result<Self> {
         create_directory(directory)?;
-        let path = directory.join(".lock");
-        let failed = |e| Error::io("run", "take the lock", &path, e);
-        let mut file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(&path)
-            .map_err(failed)?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                let mut holder = String::new();
-                let _ = file.read_to_string(&mut holder);
-                return Err(Error::new(
-                    ErrorKind::Locked,
-                    "run",
-                    "take the lock",
-                    format!("another process works here (process {})", holder.trim()),
-                )
-                .with_path(directory)
-                .with_remedy("wait for it or stop it; the lock goes with the process"));
-            }
-            Err(TryLockError::Error(e)) => return Err(failed(e)),
-        }
-        file.set_len(0).map_err(failed)?;
-        writeln!(file, "{}", std::process::id()).map_err(failed)?;
-        Ok(Self { _file: file })
+        hold(&directory.join(".lock"), directory).map(|file| Self { _file: file })
     }
+}
+
+/// Holds a file for this process until it is dropped, as [`DirectoryLock`] holds a directory. The lock
+/// is an empty file beside it, `NAME.lock`: readers of the file itself are not in its way.
+#[derive(Debug)]
+pub(crate) struct FileLock {
+    _file: File,
+}
+
+impl FileLock {
+    /// Takes the lock of a file, which need not exist; its directory must.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Locked`], naming the other process, when it is taken.
+    pub(crate) fn beside(path: &Path) -> Result<Self> {
+        let mut lock = OsString::from(path);
+        lock.push(".lock");
+        hold(Path::new(&lock), path).map(|file| Self { _file: file })
+    }
+}
+
+/// Locks the file at `lock`, which stands for `held`.
+fn hold(lock: &Path, held: &Path) -> Result<File> {
+    let failed = |e| Error::io("run", "take the lock", lock, e);
+    let mut file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(lock)
+        .map_err(failed)?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => {
+            let mut holder = String::new();
+            let _ = file.read_to_string(&mut holder);
+            return Err(Error::new(
+                ErrorKind::Locked,
+                "run",
+                "take the lock",
+                format!("another process works here (process {})", holder.trim()),
+            )
+            .with_path(held)
+            .with_remedy("wait for it or stop it; the lock goes with the process"));
+        }
+        Err(TryLockError::Error(e)) => return Err(failed(e)),
+    }
+    file.set_len(0).map_err(failed)?;
+    writeln!(file, "{}", std::process::id()).map_err(failed)?;
+    Ok(file)
 }
 
 #[cfg(test)]
@@ -65,5 +89,15 @@ mod tests {
         assert!(error.to_string().contains(&std::process::id().to_string()), "{error}");
         drop(first);
         DirectoryLock::acquire(directory.path()).unwrap();
+    }
+
+    #[test]
+    fn files_of_a_directory_are_held_apart() {
+        let directory = tempfile::tempdir().unwrap();
+        let [one, other] = ["one.jsonl", "other.jsonl"].map(|name| directory.path().join(name));
+        let _one = FileLock::beside(&one).unwrap();
+        let _other = FileLock::beside(&other).unwrap();
+        let error = FileLock::beside(&one).unwrap_err();
+        assert_eq!((error.kind(), error.path()), (ErrorKind::Locked, Some(one.as_path())));
     }
 }

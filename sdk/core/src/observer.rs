@@ -54,6 +54,11 @@ pub enum Event<'a> {
         /// How many parts there are.
         total: u64,
     },
+    /// Something worth knowing before it begins, such as how long it will take.
+    Note {
+        /// One sentence.
+        message: &'a str,
+    },
     /// Something that the user should know.
     Warning {
         /// One sentence.

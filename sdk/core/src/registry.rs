@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
+use crate::layers::{Calibrated, Calibration};
 use crate::{Error, ErrorKind, Observer, Result, Silent, Subject, ToxicityScorer, Trainer};
 
 /// What is loaded with a model, what it may use, and whom it tells. But for the adapter, none of it
@@ -127,12 +128,22 @@ impl Registry {
         self
     }
 
-    /// The scorer of a specification such as `onnx:models/judge` or `profanity-check`.
+    /// The scorer of a specification such as `onnx:models/judge` or `profanity-check`;
+    /// `profanity-check@calibration.json` is the same on the scale that its calibration was fitted to
+    /// ([`split_calibration`]).
     ///
     /// # Errors
     /// When the scheme is unknown (the error lists those there are), its argument is missing or not
-    /// expected, or the scorer cannot be made.
+    /// expected, the scorer cannot be made, or the calibration cannot be read or is of another scorer.
     pub fn scorer(&self, specification: &str) -> Result<Arc<dyn ToxicityScorer>> {
+        let (bare, calibration) = split_calibration(specification);
+        let Some(file) = calibration else { return self.uncalibrated(bare) };
+        let calibration = Calibration::read(file)?;
+        let calibrated = Calibrated::new(self.scorer(bare)?, calibration);
+        Ok(Arc::new(calibrated.map_err(|e| e.with_path(file))?))
+    }
+
+    fn uncalibrated(&self, specification: &str) -> Result<Arc<dyn ToxicityScorer>> {
         let (name, argument) = match specification.split_once(':') {
             Some((name, argument)) => (name, Some(argument)),
             None => (specification, None),
@@ -160,6 +171,16 @@ impl Registry {
         self.frameworks
             .get(name)
             .ok_or_else(|| unknown("choose a framework", name, self.frameworks.keys().copied()))
+    }
+}
+
+/// Parts `SCORER@FILE.json` into the scorer and the file of its calibration. What follows an `@` and
+/// does not end in `.json` belongs to the scorer: directories may have an `@` in their names.
+#[must_use]
+pub fn split_calibration(specification: &str) -> (&str, Option<&Path>) {
+    match specification.rsplit_once('@') {
+        Some((scorer, file)) if file.ends_with(".json") => (scorer, Some(Path::new(file))),
+        _ => (specification, None),
     }
 }
 
@@ -216,5 +237,43 @@ mod tests {
             assert_eq!(error.key(), Some(name));
             assert_eq!(error.remedy(), Some(format!("write {remedy}").as_str()));
         }
+    }
+    #[tokio::test]
+    async fn a_calibration_after_an_at_sign_goes_around_its_scorer() {
+        let scorer =
+            || -> Arc<dyn ToxicityScorer> { Arc::new(crate::testing::CapitalScorer::new()) };
+        let mut registry = Registry::new();
+        registry.add_scorer("capitals", |_| Ok(Arc::new(crate::testing::CapitalScorer::new())));
+        registry.add_scorer("onnx:DIR", refuse);
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("scale@2020.json");
+        let calibration = |digest| Calibration {
+            scorer: digest,
+            target: "people".into(),
+            maps: BTreeMap::from([(
+                crate::Attribute::TOXICITY,
+                crate::layers::CalibrationMap::Isotonic { from: vec![0.0], to: vec![0.25] },
+            )]),
+            evidence: None,
+        };
+        calibration(scorer().info().digest.clone()).write(&file).unwrap();
+        let specification = format!("capitals@{}", file.display());
+        // The last `@` counts: a folder's or file's own is part of the path.
+        let error = registry.scorer(&specification).unwrap_err();
+        assert!(error.path().is_some_and(|path| path.ends_with("2020.json")), "{error}");
+        let file = directory.path().join("scale.json");
+        calibration(scorer().info().digest.clone()).write(&file).unwrap();
+        let specification = format!("capitals@{}", file.display());
+        let calibrated = registry.scorer(&specification).unwrap();
+        assert!(calibrated.info().name.ends_with(" as people"), "{:?}", calibrated.info());
+        let verdicts = calibrated.score(&[crate::Sample::new("AAA")]).await.unwrap();
+        assert_eq!(verdicts[0].get(&crate::Attribute::TOXICITY), Some(0.25));
+        // A calibration of a calibrated scorer is not one of the bare scorer.
+        let error = registry.scorer(&format!("{specification}@{}", file.display())).unwrap_err();
+        assert_eq!((error.kind(), error.path()), (ErrorKind::Incompatible, Some(file.as_path())));
+        let message = |name| registry.scorer(name).unwrap_err().message().to_owned();
+        assert_eq!(message("onnx:models@v2"), "argument \"models@v2\"");
+        assert_eq!(split_calibration("a@b.json"), ("a", Some(Path::new("b.json"))));
+        assert_eq!(split_calibration("onnx:m@2/x"), ("onnx:m@2/x", None));
     }
 }

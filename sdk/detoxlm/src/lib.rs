@@ -49,6 +49,12 @@ pub use detoxlm_hub as hub;
 #[cfg(feature = "onnx")]
 #[doc(no_inline)]
 pub use detoxlm_onnx as onnx;
+#[cfg(feature = "openai")]
+#[doc(no_inline)]
+pub use detoxlm_openai as openai;
+#[cfg(feature = "perspective")]
+#[doc(no_inline)]
+pub use detoxlm_perspective as perspective;
 #[cfg(feature = "profanity-check")]
 #[doc(no_inline)]
 pub use detoxlm_profanity_check as profanity_check;
@@ -65,6 +71,10 @@ pub fn registry() -> Result<Registry> {
     candle::register(&mut registry)?;
     #[cfg(feature = "onnx")]
     onnx::register(&mut registry);
+    #[cfg(feature = "openai")]
+    openai::register(&mut registry);
+    #[cfg(feature = "perspective")]
+    perspective::register(&mut registry);
     #[cfg(feature = "profanity-check")]
     profanity_check::register(&mut registry);
     Ok(registry)

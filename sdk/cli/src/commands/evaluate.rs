@@ -11,7 +11,7 @@ use serde_json::json;
 use crate::model::AdaptedModelArgument;
 use crate::resources::ResourceArguments;
 use crate::sampling::SamplingArguments;
-use crate::session::{DEFAULT_SCORER, Report, Session};
+use crate::session::{DEFAULT_SCORER, Report, SCORERS, Session};
 use crate::text::align_columns;
 
 #[derive(Debug, clap::Args)]
@@ -30,8 +30,7 @@ pub(crate) struct Arguments {
     /// perplexity: a .txt, which is one document, or JSONL with a field `text`
     #[arg(long, value_name = "FILE", required_if_eq("suite", "perplexity"))]
     text: Option<PathBuf>,
-    /// rtp: the judge: embedded, onnx:DIR or profanity-check
-    #[arg(long, value_name = "SPEC", default_value = DEFAULT_SCORER)]
+    #[arg(long, value_name = "SPEC", default_value = DEFAULT_SCORER, help = format!("rtp: the judge: {SCORERS}"))]
     scorer: String,
     /// Where what was generated and measured goes
     #[arg(long, value_name = "DIR")]

@@ -1,18 +1,24 @@
 //! One file for each subcommand: its arguments, what it asks of the SDK, what it tells the user.
 
+mod audit;
 #[cfg(feature = "candle")]
 mod convert_llama2c;
 #[cfg(feature = "candle")]
 mod distill_scorer;
 mod evaluate;
+mod fit_calibration;
 mod generate;
 #[cfg(feature = "candle")]
 mod merge;
 #[cfg(feature = "defaults")]
 mod quickstart;
+#[cfg(feature = "perspective")]
+mod record;
 mod run;
 mod score;
 mod select;
+#[cfg(feature = "serve")]
+mod serve;
 mod study;
 mod train;
 
@@ -34,12 +40,22 @@ pub(crate) enum Command {
     Generate(generate::Arguments),
     /// Rate texts
     Score(score::Arguments),
+    /// Rate texts for programs that call Perspective API, over HTTP
+    #[cfg(feature = "serve")]
+    Serve(serve::Arguments),
+    /// Keep Perspective API's answers, or another service's, in a file while they last; resumable
+    #[cfg(feature = "perspective")]
+    Record(record::Arguments),
     /// Keep the least toxic part of rated texts
     Select(select::Arguments),
     /// Fine-tune a model on a corpus; resumable
     Train(train::Arguments),
     /// Measure a model; resumable
     Evaluate(evaluate::Arguments),
+    /// Measure a scorer: how good it is, how calibrated, and whom it wrongs
+    Audit(audit::Arguments),
+    /// Fit a map from a scorer's scale to another's
+    FitCalibration(fit_calibration::Arguments),
     /// Fold a LoRA adapter into its model
     #[cfg(feature = "candle")]
     Merge(merge::Arguments),
@@ -64,9 +80,15 @@ impl Command {
             Self::Study(arguments) => study::run(arguments, session).await,
             Self::Generate(arguments) => generate::run(arguments, session).await,
             Self::Score(arguments) => score::run(arguments, session).await,
+            #[cfg(feature = "serve")]
+            Self::Serve(arguments) => serve::run(arguments, session).await,
+            #[cfg(feature = "perspective")]
+            Self::Record(arguments) => record::run(arguments, session).await,
             Self::Select(arguments) => select::run(arguments, session),
             Self::Train(arguments) => train::run(arguments, session).await,
             Self::Evaluate(arguments) => evaluate::run(arguments, session).await,
+            Self::Audit(arguments) => audit::run(arguments, session).await,
+            Self::FitCalibration(arguments) => fit_calibration::run(arguments, session).await,
             #[cfg(feature = "candle")]
             Self::Merge(arguments) => merge::run(arguments, session).await,
             #[cfg(feature = "candle")]
@@ -74,6 +96,15 @@ impl Command {
             #[cfg(feature = "candle")]
             Self::ConvertLlama2c(arguments) => convert_llama2c::run(arguments),
         }
+    }
+
+    /// Whether an interruption is how the command ends, and its own to handle.
+    pub(crate) const fn runs_until_stopped(&self) -> bool {
+        #[cfg(feature = "serve")]
+        if let Self::Serve(_) = self {
+            return true;
+        }
+        false
     }
 
     /// Whether the same command goes on where an interruption left it.
@@ -84,6 +115,8 @@ impl Command {
             Self::DistillScorer(_) => true,
             #[cfg(feature = "defaults")]
             Self::Quickstart(_) => true,
+            #[cfg(feature = "perspective")]
+            Self::Record(_) => true,
             _ => false,
         }
     }

@@ -9,13 +9,12 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::rows;
-use crate::session::{DEFAULT_SCORER, Report, Session};
+use crate::session::{DEFAULT_SCORER, Report, SCORERS, Session};
 use crate::text::{table, thousands};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    /// What rates the texts: embedded, onnx:DIR or profanity-check
-    #[arg(long, value_name = "SPEC", default_value = DEFAULT_SCORER)]
+    #[arg(long, value_name = "SPEC", default_value = DEFAULT_SCORER, help = format!("What rates the texts: {SCORERS}"))]
     scorer: String,
     /// JSONL with a field `text`; all other fields are kept
     #[arg(long = "in", value_name = "FILE")]
@@ -117,7 +116,7 @@ fn sample(row: &TextRow) -> Sample {
 }
 
 /// The kind of a missing score, without its detail.
-fn reason(unscored: &Unscored) -> &'static str {
+pub(super) fn reason(unscored: &Unscored) -> &'static str {
     match unscored {
         Unscored::Blank => "blank",
         Unscored::TooLong => "too long",

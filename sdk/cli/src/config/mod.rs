@@ -1,5 +1,6 @@
 //! Configurations in TOML.
 
+mod audit;
 mod evaluation;
 mod run;
 mod study;
@@ -7,9 +8,10 @@ mod study;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use detoxlm::{Error, ErrorKind, Result};
+use detoxlm::{Error, ErrorKind, Result, split_calibration};
 use serde::de::DeserializeOwned;
 
+pub(crate) use audit::AuditFile;
 pub(crate) use evaluation::EvaluationSection;
 pub(crate) use run::RunConfig;
 pub(crate) use study::StudyFile;
@@ -51,14 +53,22 @@ fn parse<T: DeserializeOwned>(text: &str) -> Result<T> {
     })
 }
 
-/// `SCHEME:REST` where `REST` may be a path: it is one if there is something.
+/// `SCHEME:REST` where `REST` may be a path: it is one if there is something; and `@FILE.json` after
+/// it, a calibration.
 fn resolve_scorer(specification: &mut String, folder: &Path) {
-    if let Some((scheme, rest)) = specification.split_once(':') {
+    let (scorer, calibration) = split_calibration(specification);
+    let mut scorer = scorer.to_owned();
+    let calibration = calibration.map(|file| folder.join(file));
+    if let Some((scheme, rest)) = scorer.split_once(':') {
         let path = folder.join(rest);
         if path.exists() {
-            *specification = format!("{scheme}:{}", path.display());
+            scorer = format!("{scheme}:{}", path.display());
         }
     }
+    *specification = match calibration {
+        Some(file) => format!("{scorer}@{}", file.display()),
+        None => scorer,
+    };
 }
 
 fn missing(key: &'static str, remedy: &'static str) -> Error {

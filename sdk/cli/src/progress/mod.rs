@@ -87,6 +87,7 @@ impl State {
             Event::PartStarted { name, number, total } => {
                 self.display.note(&format!("{number} of {total}: {name}"));
             }
+            Event::Note { message } => self.display.note(message),
             Event::Warning { message } => {
                 self.display.warn(message);
                 self.warnings.push(message.to_owned());

@@ -1,6 +1,8 @@
 //! The program as its users call it: arguments, streams, files, exit codes.
 
 mod arguments;
+mod audit;
+mod calibration;
 #[cfg(all(feature = "candle", feature = "onnx"))]
 mod distill;
 #[cfg(feature = "hub")]
@@ -9,6 +11,10 @@ mod methods;
 mod models;
 #[cfg(feature = "defaults")]
 mod quickstart;
+#[cfg(feature = "perspective")]
+mod record;
 mod score;
 mod select;
+#[cfg(feature = "serve")]
+mod serve;
 mod support;

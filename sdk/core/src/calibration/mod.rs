@@ -3,12 +3,16 @@
 //! A calibrated value is a probability: of the texts with a value of 0.7, seven in ten are toxic.
 //! Targets may be labels (0 or 1) or another scorer's values in between.
 
+mod fit;
 mod isotonic;
 mod logistic;
+mod picture;
 mod quality;
+mod table;
 #[cfg(test)]
 mod tests;
 
+pub use fit::{Evidence, Fit, FitSettings, MapKind, Quality, fit_and_measure};
 pub use isotonic::fit_isotonic;
 pub use logistic::fit_logistic;
 pub use quality::{ReliabilityBin, brier_score, expected_calibration_error, reliability, spearman};

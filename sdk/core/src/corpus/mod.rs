@@ -1,9 +1,10 @@
-//! Documents, prompts and verdicts as JSON lines, streamed in and out.
+//! Documents, prompts and verdicts as JSON lines, streamed in and out, and rows of any table.
 //!
 //! Whatever a file's length, one line of it is in memory at a time. Files that end in `.gz` or
 //! `.zst` are compressed; `-` is standard input or output.
 
 mod compression;
+mod fields;
 mod parts;
 mod reader;
 mod record;
@@ -12,6 +13,7 @@ mod scored_row;
 mod texts;
 mod writer;
 
+pub use fields::{FieldRow, FieldRows};
 pub use parts::read_parts;
 pub use reader::JsonlReader;
 pub use record::{DecisionRow, Document, ScoredDocument};

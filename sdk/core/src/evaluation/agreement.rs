@@ -1,37 +1,15 @@
 //! How well one scale agrees with another, or with yes and no.
 
-/// The area under the ROC curve: how often a positive has the higher value than a negative, a tie
-/// counting for half. 1 is a perfect order, 0.5 none.
-///
-/// It is the Mann-Whitney statistic U over the number of pairs, U = R - p (p + 1) / 2 with R the sum
-/// of the p positives' ranks among all values, equal values sharing the mean of their ranks (Hanley
-/// and McNeil 1982, "The Meaning and Use of the Area under a Receiver Operating Characteristic (ROC)
-/// Curve"; Mann and Whitney 1947).
+use super::Ranking;
+
+/// The area under the ROC curve of two groups of values: [`Ranking::area`].
 ///
 /// `None` when there are no positives or no negatives, or a value is no number.
 #[must_use]
 pub fn roc_auc(positives: &[f64], negatives: &[f64]) -> Option<f64> {
-    if positives.is_empty() || negatives.is_empty() {
-        return None;
-    }
-    let marked = |positive| move |&value: &f64| (value, positive);
-    let mut all: Vec<(f64, bool)> =
-        positives.iter().map(marked(true)).chain(negatives.iter().map(marked(false))).collect();
-    if all.iter().any(|(value, _)| value.is_nan()) {
-        return None;
-    }
-    all.sort_by(|(one, _), (other, _)| one.total_cmp(other));
-    let mut rank_sum = 0.0;
-    let mut before = 0;
-    // `==` and not `total_cmp`: -0.0 and 0.0 are a tie, and neighbours in either order.
-    for equal in all.chunk_by(|(one, _), (other, _)| one == other) {
-        // The mean of the ranks before + 1 to before + n.
-        let rank = before as f64 + (equal.len() + 1) as f64 / 2.0;
-        rank_sum += rank * equal.iter().filter(|(_, positive)| *positive).count() as f64;
-        before += equal.len();
-    }
-    let (p, n) = (positives.len() as f64, negatives.len() as f64);
-    Some((rank_sum - p * (p + 1.0) / 2.0) / (p * n))
+    let marked = |yes| move |&value: &f64| (value, yes);
+    let all = positives.iter().map(marked(true)).chain(negatives.iter().map(marked(false)));
+    Ranking::new(all)?.area()
 }
 
 /// Pearson's correlation: the covariance of two scales over the product of their standard deviations,

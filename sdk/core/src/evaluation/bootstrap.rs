@@ -139,6 +139,24 @@ impl Bootstrap {
         self.percentiles(samples)
     }
 
+    /// The interval of any statistic of so many items; it is told how often each item is in a resample,
+    /// and `None` leaves a resample out that has no such statistic.
+    ///
+    /// `None` where there are fewer than two items.
+    #[must_use]
+    pub fn interval(
+        &self,
+        items: usize,
+        statistic: impl Fn(&[u32]) -> Option<f64>,
+    ) -> Option<Interval> {
+        if items < 2 {
+            return None;
+        }
+        let mut samples = Vec::with_capacity(self.resamples);
+        self.for_each_resample(items, |counts| samples.extend(statistic(counts)));
+        self.percentiles(samples)
+    }
+
     /// Calls `see` with how often each item is in a resample.
     fn for_each_resample(&self, items: usize, mut see: impl FnMut(&[u32])) {
         let mut counts = vec![0; items];

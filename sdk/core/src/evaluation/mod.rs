@@ -9,6 +9,7 @@ mod evaluator;
 mod glossary;
 mod perplexity;
 mod random;
+mod ranking;
 mod summary;
 mod table;
 #[cfg(test)]
@@ -26,6 +27,7 @@ pub use evaluator::{
 };
 pub use glossary::{Entry as GlossaryEntry, glossary};
 pub use perplexity::{Likelihoods, PerplexityEvaluator, PerplexitySettings, count_words};
+pub use ranking::Ranking;
 pub use summary::summary_table;
 pub use table::comparison_tables;
 pub use toxicity::{

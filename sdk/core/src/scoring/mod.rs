@@ -3,6 +3,7 @@
 mod closure;
 mod filter;
 pub mod layers;
+pub mod remote;
 mod scorer;
 mod verdict;
 

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::cell::{StudyCell, StudyTraining};
 use super::config::{StudyConfig, StudyCorpus, StudyMethod, StudyModel, folder, unique};
-use super::{corpora, plot, report};
+use super::{corpora, pictures, report};
 use crate::files::{read_json, write_atomically, write_json};
 use crate::lock::DirectoryLock;
 use crate::pipeline::{Components, Measurement};
@@ -104,7 +104,7 @@ impl Study {
         let report = report::report(&self.config, self.components.scorer.info(), &cells, &tables);
         let (root, kept) = (directory.to_path_buf(), cells.clone());
         blocking(move || {
-            for (name, picture) in plot::pictures(&kept) {
+            for (name, picture) in pictures::pictures(&kept) {
                 write_atomically(root.join(name), picture)?;
             }
             write_json(root.join("cells.json"), &kept)?;

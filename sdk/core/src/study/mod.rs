@@ -7,7 +7,7 @@ mod corpora;
 mod driver;
 mod file_generator;
 mod labelled;
-mod plot;
+mod pictures;
 mod report;
 #[cfg(test)]
 mod tests;

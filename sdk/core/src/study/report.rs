@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::cell::{StudyCell, StudyTraining};
 use super::config::StudyConfig;
-use super::plot;
+use super::pictures;
 use crate::evaluation::{MISSING, change, escaped, plain, value};
 use crate::pipeline::{describe_sampling, provenance};
 use crate::{Evaluation, Info};
@@ -42,7 +42,7 @@ pub(super) fn report(
     for (title, table) in tables {
         let _ = write!(report, "\n### {title}\n\n{table}");
     }
-    for (name, _) in plot::pictures(cells) {
+    for (name, _) in pictures::pictures(cells) {
         let _ = write!(report, "\n![{}]({name})\n", name.trim_end_matches(".svg"));
     }
     let _ = write!(

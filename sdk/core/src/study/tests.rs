@@ -164,6 +164,8 @@ async fn every_combination_is_trained_and_measured_once() {
         assert!(place.kept(corpus).iter().all(|text| text.starts_with("quiet")));
     }
 
+    let models = fs::read_to_string(place.path("study/models-capitals.svg")).unwrap();
+    assert!(models.contains(">small<") && models.contains("DAPT, fast") && !models.contains("NaN"));
     let report = fs::read_to_string(place.path("study/report.md")).unwrap();
     for part in [
         "| small | – | – |",

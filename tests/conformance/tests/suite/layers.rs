@@ -36,6 +36,7 @@ async fn layers_that_change_verdicts_keep_the_contract() {
         scorer: plain().info().digest.clone(),
         target: "another scale".into(),
         maps: BTreeMap::from([(Attribute::TOXICITY, map)]),
+        evidence: None,
     };
     let filter = filter_fn("even", |text| match text.len() % 2 {
         0 => Decision::Keep,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
+use crate::calibration::Evidence;
 use crate::calls::expect_answers;
 use crate::files::{read_json, write_json};
 use crate::{
@@ -101,6 +102,9 @@ pub struct Calibration {
     pub target: String,
     /// A map for each attribute; the others stay as they are.
     pub maps: BTreeMap<Attribute, CalibrationMap>,
+    /// What the maps were fitted to and how good they are, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub evidence: Option<Evidence>,
 }
 
 impl Calibration {

@@ -2,9 +2,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use tokio::sync::{Mutex, Semaphore};
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
 
+use crate::remote::TokenBucket;
 use crate::{Error, ErrorKind, Info, Result, Sample, ScorerCapabilities, ToxicityScorer, Verdict};
 
 /// Asks a scorer in so many calls at once at most; others wait for their turn.
@@ -53,12 +54,7 @@ impl ToxicityScorer for ConcurrencyLimited {
 pub struct RateLimited {
     inner: Arc<dyn ToxicityScorer>,
     capabilities: ScorerCapabilities,
-    /// Texts a second.
-    rate: f64,
-    /// Texts that may go at once.
-    burst: usize,
-    /// When the bucket would be empty if all that was promised had gone.
-    empty_at: Arc<Mutex<Option<Instant>>>,
+    bucket: Arc<TokenBucket>,
 }
 
 impl RateLimited {
@@ -67,34 +63,10 @@ impl RateLimited {
     /// # Errors
     /// When that is not a number above 0.
     pub fn new(inner: Arc<dyn ToxicityScorer>, texts_per_second: f64) -> Result<Self> {
-        if !(texts_per_second > 0.0 && texts_per_second.is_finite()) {
-            return Err(Error::new(
-                ErrorKind::InvalidConfig,
-                "scoring",
-                "limit the rate",
-                format!("{texts_per_second} is not a number above 0"),
-            )
-            .with_key("texts_per_second"));
-        }
-        let burst = (texts_per_second.min(1e9) as usize).max(1);
-        let batch = inner.capabilities().batch.min(burst);
+        let bucket = Arc::new(TokenBucket::new(texts_per_second)?);
+        let batch = inner.capabilities().batch.min(bucket.burst());
         let capabilities = inner.capabilities().clone().with_batch(batch);
-        let empty_at = Arc::default();
-        Ok(Self { inner, capabilities, rate: texts_per_second, burst, empty_at })
-    }
-
-    /// Waits until so many texts, at most the bucket's, may go.
-    async fn admit(&self, texts: usize) {
-        let cost = Duration::from_secs_f64(texts as f64 / self.rate);
-        let full = Duration::from_secs_f64(self.burst as f64 / self.rate);
-        let mut empty_at = self.empty_at.lock().await;
-        let now = Instant::now();
-        // A bucket that is not used fills up, and no further.
-        let fullest = now.checked_sub(full).unwrap_or(now);
-        let from = empty_at.map_or(fullest, |at| at.max(fullest));
-        *empty_at = Some(from + cost);
-        drop(empty_at);
-        sleep_until(from + cost).await;
+        Ok(Self { inner, capabilities, bucket })
     }
 }
 
@@ -110,8 +82,8 @@ impl ToxicityScorer for RateLimited {
 
     async fn score(&self, samples: &[Sample]) -> Result<Vec<Verdict>> {
         let mut verdicts = Vec::with_capacity(samples.len());
-        for part in samples.chunks(self.burst) {
-            self.admit(part.len()).await;
+        for part in samples.chunks(self.bucket.burst()) {
+            self.bucket.admit(part.len()).await;
             verdicts.extend(self.inner.score(part).await?);
         }
         Ok(verdicts)

@@ -32,6 +32,7 @@ pub use cached::Cached;
 pub use calibrated::{Calibrated, Calibration, CalibrationMap};
 pub use ensemble::{Combination, Ensemble};
 pub use limits::{ConcurrencyLimited, RateLimited, TimeLimited};
+pub(crate) use retried::Pauses;
 pub use retried::{Backoff, Retried};
 pub use vetoed::Vetoed;
 pub use windowed::{WindowRule, Windowed, Windows};

@@ -37,14 +37,26 @@ impl Backoff {
     }
 }
 
+/// Draws pauses, the same number never twice.
+#[derive(Debug, Default)]
+pub(crate) struct Pauses(AtomicU64);
+
+impl Pauses {
+    /// A pause after so many tries.
+    pub(crate) fn after(&self, tries: u32, backoff: &Backoff) -> Duration {
+        let number = self.0.fetch_add(1, Ordering::Relaxed);
+        let rng = CounterRng::new(u64::from(std::process::id()), Domain::Jitter);
+        backoff.ceiling(tries).mul_f64(rng.uniform(number, 0, 0))
+    }
+}
+
 /// Asks a scorer again when a call fails for a reason that may pass
 /// ([`Error::is_retryable`](crate::Error::is_retryable)); other errors are told at once.
 #[derive(Clone, Debug)]
 pub struct Retried {
     inner: Arc<dyn ToxicityScorer>,
     backoff: Backoff,
-    /// Pauses so far: the same number is not drawn twice.
-    pauses: Arc<AtomicU64>,
+    pauses: Arc<Pauses>,
 }
 
 impl Retried {
@@ -52,12 +64,6 @@ impl Retried {
     #[must_use]
     pub fn new(inner: Arc<dyn ToxicityScorer>, backoff: Backoff) -> Self {
         Self { inner, backoff, pauses: Arc::default() }
-    }
-
-    fn pause(&self, tries: u32) -> Duration {
-        let number = self.pauses.fetch_add(1, Ordering::Relaxed);
-        let rng = CounterRng::new(u64::from(std::process::id()), Domain::Jitter);
-        self.backoff.ceiling(tries).mul_f64(rng.uniform(number, 0, 0))
     }
 }
 
@@ -76,7 +82,7 @@ impl ToxicityScorer for Retried {
         loop {
             match self.inner.score(samples).await {
                 Err(error) if error.is_retryable() && tries < self.backoff.tries => {
-                    sleep(self.pause(tries)).await;
+                    sleep(self.pauses.after(tries, &self.backoff)).await;
                     tries += 1;
                 }
                 answer => return answer,

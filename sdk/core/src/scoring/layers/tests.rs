@@ -290,6 +290,30 @@ async fn an_ensemble_counts_only_those_who_answer() {
 }
 
 #[tokio::test]
+async fn ten_thousand_texts_are_asked_of_each_member_once() {
+    let directory = tempfile::tempdir().unwrap();
+    let (one, other) = (Scripted::new(), Scripted::new());
+    let asked = [Arc::clone(&one.texts), Arc::clone(&other.texts)];
+    let members: [Arc<dyn ToxicityScorer>; 2] = [
+        Arc::new(one.cached(directory.path().join("one")).unwrap()),
+        Arc::new(other.cached(directory.path().join("other")).unwrap()),
+    ];
+    let ensemble = Ensemble::new(members, Combination::Mean).unwrap();
+    let texts: Vec<_> = (0..10_000).map(|at| Sample::new(format!("TEXT number {at}"))).collect();
+    let score = async || {
+        let mut verdicts = Vec::new();
+        for batch in texts.chunks(256) {
+            verdicts.extend(ensemble.score(batch).await.unwrap());
+        }
+        verdicts
+    };
+    let first = score().await;
+    assert_eq!(asked.each_ref().map(|texts| texts.load(Ordering::SeqCst)), [10_000, 10_000]);
+    assert_eq!(score().await, first);
+    assert_eq!(asked.map(|texts| texts.load(Ordering::SeqCst)), [10_000, 10_000]);
+}
+
+#[tokio::test]
 async fn a_veto_takes_the_score_and_spares_the_question() {
     let filter = filter_fn("no-b", |text| match text.contains('b') {
         true => Decision::Drop("has a b".into()),
@@ -319,6 +343,7 @@ async fn calibration_maps_values_of_the_scorer_it_was_fitted_to() {
         scorer,
         target: "labels".into(),
         maps: BTreeMap::from([(Attribute::TOXICITY, map)]),
+        evidence: None,
     };
     let digest = CapitalScorer::new().info().digest.clone();
     let fitted = calibration(digest.clone(), isotonic.clone());

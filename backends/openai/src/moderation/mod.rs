@@ -1,0 +1,7 @@
+//! Moderation endpoints.
+
+mod categories;
+mod scorer;
+
+pub use categories::Categories;
+pub use scorer::{Moderation, ModerationOptions};
