@@ -34,11 +34,18 @@ pub(super) fn distil(
     cancellation: &Cancellation,
     observer: &dyn Observer,
 ) -> Result<DistillationOutcome> {
+    if job.output.exists() && !job.work.join(OUTCOME).is_file() {
+        return Err(error(ErrorKind::InvalidConfig, "train a classifier", "it exists already")
+            .with_path(&job.output)
+            .with_key("output")
+            .with_remedy("name a directory that does not exist yet"));
+    }
     // First: what cannot be learned from leaves nothing that a corrected job would be compared with.
     let material = Material::read(job.rows(), &job.config, observer)?;
     let _lock = job.begin(trainer)?;
     if job.output.exists() {
-        return finished(job);
+        let outcome: DistillationOutcome = read_json(job.work.join(OUTCOME))?;
+        return Ok(DistillationOutcome { model: job.output.clone(), ..outcome });
     }
     let teachers = job.config.teachers as u64;
     let begin = |name: &str, number: u64| {
@@ -50,7 +57,11 @@ pub(super) fn distil(
     begin("token vectors", 2);
     let texts: Vec<&str> = material.training.iter().map(|row| row.text.as_str()).collect();
     let rows = vocabulary.encode(&texts)?;
-    let unlabelled = unlabelled(job, &vocabulary, cancellation)?;
+    let are_needed = teachers > 0 || !job.work.join(FIRST_VECTORS).is_file();
+    let unlabelled = match are_needed {
+        true => unlabelled(job, &vocabulary, cancellation)?,
+        false => Vec::new(),
+    };
     let vectors = vectors(job, &vocabulary, (&rows, &unlabelled), cancellation)?;
 
     let (sources, attributes) = (&material.sources, &material.attributes);
@@ -97,19 +108,6 @@ pub(super) fn distil(
         figures: figures(&classifier, &vocabulary, &material)?,
     };
     finish(job, &classifier, &tokenizer, &material, &outcome)?;
-    Ok(DistillationOutcome { model: job.output.clone(), ..outcome })
-}
-
-/// The outcome of a complete job, whose output is there.
-fn finished(job: &DistillationJob) -> Result<DistillationOutcome> {
-    let path = job.work.join(OUTCOME);
-    if !path.is_file() {
-        return Err(error(ErrorKind::InvalidConfig, "train a classifier", "it exists already")
-            .with_path(&job.output)
-            .with_key("output")
-            .with_remedy("name a directory that does not exist yet"));
-    }
-    let outcome: DistillationOutcome = read_json(path)?;
     Ok(DistillationOutcome { model: job.output.clone(), ..outcome })
 }
 

@@ -136,3 +136,75 @@ fn attributes(wanted: &[Attribute], rows: &[LabelledRow], scale: &str) -> Result
 fn list<'a>(names: impl Iterator<Item = &'a str>) -> String {
     names.collect::<Vec<_>>().join(", ")
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use detoxlm_core::Scores;
+
+    use super::*;
+
+    #[derive(Debug, Default)]
+    struct Warnings(Mutex<Vec<String>>);
+
+    impl Observer for Warnings {
+        fn observe(&self, event: &Event<'_>) {
+            if let Event::Warning { message } = event {
+                self.0.lock().unwrap().push((*message).to_owned());
+            }
+        }
+    }
+
+    fn row(text: &str, attribute: &Attribute, source: &str) -> LabelledRow {
+        let scores = Scores::new([(attribute.clone(), 0.5)]).unwrap();
+        LabelledRow::new(text, scores, source)
+    }
+
+    /// A hundred texts that two sources judge, an attribute that only one of them has, and a blank.
+    fn rows() -> Vec<LabelledRow> {
+        let mut rows = vec![row(" \n", &Attribute::TOXICITY, "main")];
+        for at in 0..100 {
+            let text = format!("text {at}");
+            rows.push(row(&text, &Attribute::TOXICITY, "main"));
+            rows.push(row(&text.to_uppercase(), &Attribute::TOXICITY, "other"));
+            rows.push(row(&text, &Attribute::THREAT, "other"));
+        }
+        rows.push(row("x", &"OWN".parse().unwrap(), "main"));
+        rows.push(row("x", &Attribute::INSULT, "main"));
+        rows
+    }
+
+    fn read(rows: Vec<LabelledRow>) -> (Material, Vec<String>) {
+        let config = DistillationConfig {
+            scale: Some("main".to_owned()),
+            held_out: 0.3,
+            ..DistillationConfig::default()
+        };
+        let observer = Warnings::default();
+        let material = Material::read(rows.into_iter().map(Ok), &config, &observer).unwrap();
+        (material, observer.0.into_inner().unwrap())
+    }
+
+    #[test]
+    fn no_source_trains_on_a_text_that_is_measured_on() {
+        let (material, warnings) = read(rows());
+        let keys: BTreeSet<String> = material.held_out.iter().map(LabelledRow::key).collect();
+        assert!((15..45).contains(&keys.len()), "{}", keys.len());
+        assert!(material.held_out.iter().all(|row| row.source == "main"));
+        assert!(material.training.iter().all(|row| !keys.contains(&row.key())));
+        // The blank one, and what nobody asks for: the scale has no THREAT.
+        assert_eq!(warnings, ["101 rows are blank or judge nothing that is learned"]);
+        let own: Attribute = "OWN".parse().unwrap();
+        assert_eq!(material.attributes, [Attribute::TOXICITY, Attribute::INSULT, own]);
+        assert_eq!(material.sources, ["main", "other"]);
+    }
+
+    #[test]
+    fn which_texts_are_held_out_does_not_depend_on_their_order() {
+        let keys = |rows: Vec<LabelledRow>| -> BTreeSet<String> {
+            read(rows).0.held_out.iter().map(LabelledRow::key).collect()
+        };
+        assert_eq!(keys(rows()), keys(rows().into_iter().rev().collect()));
+    }
+}

@@ -78,10 +78,10 @@ impl Builder {
     pub(super) fn weight(&mut self, values: &[f16], shape: &[usize]) -> Name {
         let bytes = values.iter().flat_map(|x| x.to_le_bytes()).collect();
         let half = self.store(DataType::Float16, shape, bytes);
-        self.to_floats(&half)
+        self.widen(&half)
     }
 
-    pub(super) fn to_floats(&mut self, value: &Name) -> Name {
+    pub(super) fn widen(&mut self, value: &Name) -> Name {
         self.op("Cast", &[value], vec![int("to", DataType::Float as i64)])
     }
 

@@ -16,7 +16,7 @@ pub(in crate::classifier) fn to_onnx(rounded: &Rounded, name: &str) -> Vec<u8> {
     let sizes = &rounded.sizes;
     let mut g = Builder::default();
     let (ids, mask) = ("input_ids".to_owned(), "attention_mask".to_owned());
-    let mask = g.to_floats(&mask);
+    let mask = g.widen(&mask);
     let [per_token, per_channel] = [2, 1].map(|axis| {
         let axis = g.axis(axis);
         g.op("Unsqueeze", &[&mask, &axis], Vec::new())
@@ -26,7 +26,7 @@ pub(in crate::classifier) fn to_onnx(rounded: &Rounded, name: &str) -> Vec<u8> {
 
     let rows = g.bytes(&rounded.bytes, &[sizes.vocabulary, sizes.width]);
     let rows = g.op("Gather", &[&rows, &ids], vec![int("axis", 0)]);
-    let rows = g.to_floats(&rows);
+    let rows = g.widen(&rows);
     let scales = g.floats(&rounded.scales, &[sizes.vocabulary, 1]);
     let scales = g.op("Gather", &[&scales, &ids], vec![int("axis", 0)]);
     let vectors = g.op("Mul", &[&rows, &scales], Vec::new());
