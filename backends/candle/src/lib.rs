@@ -20,6 +20,7 @@
 //! - [`register`] makes both known as the framework `candle`.
 //! - [`initialise`] makes a model to be trained from nothing, [`to_half_precision`] one to be shipped.
 //! - `write_embedded_model` unpacks the small language model that comes with the feature `embedded`.
+//! - [`CandleDistiller`] trains a small toxicity classifier and writes it as ONNX.
 //! - [`convert_llama2c`] brings models of llama2.c into Hugging Face's layout.
 //!
 //! ```
@@ -51,6 +52,7 @@ mod adapters;
 mod architecture;
 mod causal_lm;
 mod checkpoint;
+mod classifier;
 #[cfg(feature = "embedded")]
 mod embedded;
 mod error;
@@ -69,6 +71,7 @@ mod training;
 mod weights;
 
 pub use causal_lm::CandleLm;
+pub use classifier::CandleDistiller;
 #[cfg(feature = "embedded")]
 pub use embedded::write_embedded_model;
 pub use half_precision::to_half_precision;

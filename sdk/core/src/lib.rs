@@ -13,6 +13,7 @@ pub mod calibration;
 pub mod calls;
 pub mod causal_lm;
 pub mod corpus;
+pub mod distillation;
 pub mod evaluation;
 pub mod files;
 pub mod prompts;

@@ -7,6 +7,7 @@
 
 use candle_core::{D, DType, Device, Result, Tensor};
 
+use crate::convolution::{TextConvolutions, before};
 use crate::cross_entropy::counted_rows;
 use crate::dropout::factors;
 use crate::{AttentionShape, Rope, WeightLayout};
@@ -271,4 +272,39 @@ fn rotate(x: &Tensor, rope: &Rope, first: usize) -> Result<Tensor> {
         parts.push(x.narrow(3, rope.rotary_dim(), head_dim - rope.rotary_dim())?);
     }
     Tensor::cat(&parts, 3)
+}
+
+/// Composed [`convolve_and_pool`](crate::convolve_and_pool).
+///
+/// # Errors
+/// If a primitive refuses its arguments.
+pub fn convolve_and_pool(
+    products: &Tensor,
+    bias: &Tensor,
+    convolutions: &TextConvolutions,
+) -> Result<Tensor> {
+    let TextConvolutions { lengths, sizes } = convolutions;
+    let mut texts = Vec::with_capacity(lengths.len());
+    let mut start = 0;
+    for &tokens in lengths {
+        let text = products.narrow(0, start, tokens)?;
+        start += tokens;
+        let (mut tap, mut channel) = (0, 0);
+        let mut pooled = Vec::with_capacity(2 * sizes.len());
+        for &(width, channels) in sizes {
+            let (ahead, behind) = (before(width), width - 1 - before(width));
+            let mut sum = bias.narrow(0, channel, channels)?.broadcast_as((tokens, channels))?;
+            for j in 0..width {
+                let block = text.narrow(1, tap + j * channels, channels)?;
+                let padded = block.pad_with_zeros(0, ahead, behind)?;
+                sum = (sum + padded.narrow(0, j, tokens)?)?;
+            }
+            let values = sum.relu()?;
+            pooled.extend([values.max(0)?, values.mean(0)?]);
+            tap += width * channels;
+            channel += channels;
+        }
+        texts.push(Tensor::cat(&pooled, 0)?);
+    }
+    Tensor::stack(&texts, 0)
 }

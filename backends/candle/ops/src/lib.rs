@@ -45,6 +45,7 @@ mod attention;
 mod buffer;
 mod check;
 pub mod composed;
+mod convolution;
 mod cross_entropy;
 mod dropout;
 mod embedding;
@@ -63,6 +64,7 @@ pub use add::{add, scaled_add};
 pub use attention::{
     AttentionShape, causal_attention, causal_attention_fused, causal_attention_with_prefix,
 };
+pub use convolution::{TextConvolutions, convolve_and_pool};
 pub use cross_entropy::linear_cross_entropy;
 pub use dropout::dropout;
 pub use embedding::embedding;

@@ -9,18 +9,20 @@ use super::values::{modify, read};
 
 /// Running means of a parameter's gradient and of its square.
 #[derive(Debug)]
-pub(super) struct Moments {
-    pub(super) first: Vec<f32>,
-    pub(super) second: Vec<f32>,
+pub(crate) struct Moments {
+    pub(crate) first: Vec<f32>,
+    pub(crate) second: Vec<f32>,
 }
 
 #[derive(Debug)]
-pub(super) struct AdamW {
+pub(crate) struct AdamW {
     config: OptimizerConfig,
+    /// The decay of each parameter.
+    decays: Vec<f64>,
     /// Steps taken.
-    pub(super) steps: u64,
+    pub(crate) steps: u64,
     /// In the order of the parameters.
-    pub(super) moments: Vec<Moments>,
+    pub(crate) moments: Vec<Moments>,
 }
 
 /// What is the same for every element of a parameter.
@@ -35,7 +37,19 @@ struct Factors {
 }
 
 impl AdamW {
-    pub(super) fn new(config: OptimizerConfig, variables: &[Var]) -> Self {
+    pub(crate) fn new(config: OptimizerConfig, variables: &[Var]) -> Self {
+        // Biases and the scales of norms are vectors; decay is for matrices.
+        let decay = |variable: &Var| if variable.rank() > 1 { config.weight_decay } else { 0.0 };
+        let decays = variables.iter().map(decay).collect();
+        Self::with_decays(config, variables, decays)
+    }
+
+    /// The same with a decay for each parameter in place of the configuration's.
+    pub(crate) fn with_decays(
+        config: OptimizerConfig,
+        variables: &[Var],
+        decays: Vec<f64>,
+    ) -> Self {
         let moments = variables
             .iter()
             .map(|variable| {
@@ -43,14 +57,14 @@ impl AdamW {
                 Moments { first: zeros.clone(), second: zeros }
             })
             .collect();
-        Self { config, steps: 0, moments }
+        Self { config, decays, steps: 0, moments }
     }
 
     /// Updates every parameter; returns the gradients' norm before clipping. If that is not finite,
     /// nothing changes.
     ///
     /// Clipping and updating follow PyTorch's `clip_grad_norm_` and `AdamW`.
-    pub(super) fn step(
+    pub(crate) fn step(
         &mut self,
         variables: &[Var],
         gradients: &Gradients,
@@ -63,9 +77,8 @@ impl AdamW {
         self.steps += 1;
         for (index, (variable, moments)) in variables.iter().zip(&mut self.moments).enumerate() {
             let Some(gradient) = gradients.get(index) else { continue };
-            // Biases and the scales of norms are vectors; decay is for matrices.
-            let decays = variable.rank() > 1;
-            let factors = Factors::new(&self.config, self.steps, learning_rate, norm, decays);
+            let decay = self.decays.get(index).copied().unwrap_or_default();
+            let factors = Factors::new(&self.config, self.steps, learning_rate, norm, decay);
             read(gradient, |gradient| {
                 modify(variable, |weights| factors.update(weights, moments, gradient))
             })??;
@@ -75,8 +88,8 @@ impl AdamW {
 }
 
 impl Factors {
-    fn new(config: &OptimizerConfig, steps: u64, rate: f64, norm: f64, decays: bool) -> Self {
-        let &OptimizerConfig { beta1, beta2, epsilon, weight_decay, max_grad_norm } = config;
+    fn new(config: &OptimizerConfig, steps: u64, rate: f64, norm: f64, decay: f64) -> Self {
+        let &OptimizerConfig { beta1, beta2, epsilon, max_grad_norm, .. } = config;
         // Long before that many steps both powers are 0.
         let steps = i32::try_from(steps).unwrap_or(i32::MAX);
         let clip = if max_grad_norm > 0.0 { (max_grad_norm / (norm + 1e-6)).min(1.0) } else { 1.0 };
@@ -84,7 +97,7 @@ impl Factors {
             gradient: clip as f32,
             beta1: beta1 as f32,
             beta2: beta2 as f32,
-            decay: if decays { (1.0 - rate * weight_decay) as f32 } else { 1.0 },
+            decay: (1.0 - rate * decay) as f32,
             step_size: (rate / (1.0 - beta1.powi(steps))) as f32,
             root_correction: (1.0 / (1.0 - beta2.powi(steps)).sqrt()) as f32,
             epsilon: epsilon as f32,

@@ -8,20 +8,20 @@ use super::values::{modify, read};
 
 /// Elements that a thread takes at a time; also the fixed piece of a sum, so that the number of
 /// threads does not change its bits.
-pub(super) const CHUNK: usize = 1 << 16;
+pub(crate) const CHUNK: usize = 1 << 16;
 
 /// One gradient per parameter, or none yet.
 #[derive(Debug)]
-pub(super) struct Gradients(Vec<Option<Tensor>>);
+pub(crate) struct Gradients(Vec<Option<Tensor>>);
 
 impl Gradients {
-    pub(super) fn none(parameters: usize) -> Self {
+    pub(crate) fn none(parameters: usize) -> Self {
         Self(vec![None; parameters])
     }
 
     /// Adds what a backward pass computed, taking it out of the store. The first gradient is kept as
     /// it is, without a copy.
-    pub(super) fn add(&mut self, variables: &[Var], store: &mut GradStore) -> Result<()> {
+    pub(crate) fn add(&mut self, variables: &[Var], store: &mut GradStore) -> Result<()> {
         for (sum, variable) in self.0.iter_mut().zip(variables) {
             let Some(gradient) = store.remove(variable) else { continue };
             let gradient = gradient.contiguous()?;
@@ -36,7 +36,7 @@ impl Gradients {
     }
 
     /// That every parameter has a gradient: one that none reaches would silently stay as it was.
-    pub(super) fn require_all(&self, variables: &[Var]) -> Result<()> {
+    pub(crate) fn require_all(&self, variables: &[Var]) -> Result<()> {
         match self.0.iter().position(Option::is_none) {
             Some(index) => bail!(
                 "no gradient reaches parameter {index} of shape {:?}",
@@ -47,7 +47,7 @@ impl Gradients {
     }
 
     /// The global L2 norm.
-    pub(super) fn norm(&self) -> Result<f64> {
+    pub(crate) fn norm(&self) -> Result<f64> {
         let mut squares = 0.0;
         for gradient in self.0.iter().flatten() {
             let partials: Vec<f64> =
@@ -57,11 +57,11 @@ impl Gradients {
         Ok(squares.sqrt())
     }
 
-    pub(super) fn get(&self, parameter: usize) -> Option<&Tensor> {
+    pub(crate) fn get(&self, parameter: usize) -> Option<&Tensor> {
         self.0.get(parameter)?.as_ref()
     }
 
-    pub(super) fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         self.0.fill(None);
     }
 }

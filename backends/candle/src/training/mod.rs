@@ -1,15 +1,15 @@
 //! Fine-tuning: of all parameters, or of what is added to them.
 
-mod adamw;
+pub(crate) mod adamw;
 mod backend;
 mod backward;
 mod export;
-mod gradients;
+pub(crate) mod gradients;
 mod network;
 mod session;
-mod state;
+pub(crate) mod state;
 #[cfg(test)]
 mod tests;
-mod values;
+pub(crate) mod values;
 
 pub use backend::CandleTrainBackend;

@@ -19,7 +19,7 @@ fn key(kind: &str, name: &str) -> String {
 }
 
 /// Writes weights, moments and the number of steps.
-pub(super) fn save(
+pub(crate) fn save(
     directory: &Path,
     names: &[String],
     variables: &[Var],
@@ -57,7 +57,7 @@ fn refuse_what_is_not_finite(names: &[String], variables: &[Var]) -> Result<()> 
 }
 
 /// Brings back what [`save`] wrote. If anything is missing, nothing changes.
-pub(super) fn restore(
+pub(crate) fn restore(
     directory: &Path,
     names: &[String],
     variables: &[Var],
@@ -92,7 +92,7 @@ pub(super) fn restore(
 }
 
 /// Lends the parameters as entries of a file, without a copy.
-pub(super) fn with_entries<R>(
+pub(crate) fn with_entries<R>(
     names: &[String],
     tensors: &[&Tensor],
     with: impl FnOnce(Vec<(String, Entry<'_>)>) -> Result<R>,

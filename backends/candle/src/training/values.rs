@@ -3,13 +3,13 @@
 use candle_core::{CpuStorage, InplaceOp1, Layout, Result, Storage, Tensor, bail};
 
 /// Reads the values of a contiguous `f32` tensor on the CPU, row-major.
-pub(super) fn read<R>(tensor: &Tensor, with: impl FnOnce(&[f32]) -> R) -> Result<R> {
+pub(crate) fn read<R>(tensor: &Tensor, with: impl FnOnce(&[f32]) -> R) -> Result<R> {
     let (storage, layout) = tensor.storage_and_layout();
     Ok(with(slice(&storage, layout)?))
 }
 
 /// The values of a storage that is held for reading.
-pub(super) fn slice<'a>(storage: &'a Storage, layout: &Layout) -> Result<&'a [f32]> {
+pub(crate) fn slice<'a>(storage: &'a Storage, layout: &Layout) -> Result<&'a [f32]> {
     let (Storage::Cpu(storage), Some((start, end))) = (storage, layout.contiguous_offsets()) else {
         bail!("parameters and gradients are contiguous and on the CPU, but this is {layout:?}")
     };
@@ -21,7 +21,7 @@ pub(super) fn slice<'a>(storage: &'a Storage, layout: &Layout) -> Result<&'a [f3
 /// Everything that shares its storage sees the change: this is for variables and gradients between
 /// two passes, when no graph holds them.
 #[expect(clippy::disallowed_methods, reason = "between two passes no graph has seen the tensor")]
-pub(super) fn modify(tensor: &Tensor, with: impl FnMut(&mut [f32])) -> Result<()> {
+pub(crate) fn modify(tensor: &Tensor, with: impl FnMut(&mut [f32])) -> Result<()> {
     tensor.inplace_op1(&Modify(std::cell::RefCell::new(with)))
 }
 

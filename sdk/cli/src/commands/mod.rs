@@ -3,6 +3,8 @@
 mod audit;
 #[cfg(feature = "candle")]
 mod convert_llama2c;
+#[cfg(feature = "candle")]
+mod distill_scorer;
 mod evaluate;
 mod fit_calibration;
 mod generate;
@@ -57,6 +59,9 @@ pub(crate) enum Command {
     /// Fold a LoRA adapter into its model
     #[cfg(feature = "candle")]
     Merge(merge::Arguments),
+    /// Train a toxicity classifier from recorded scores or labels; resumable
+    #[cfg(feature = "candle")]
+    DistillScorer(distill_scorer::Arguments),
     /// Make a model directory of a llama2.c checkpoint
     #[cfg(feature = "candle")]
     ConvertLlama2c(convert_llama2c::Arguments),
@@ -87,6 +92,8 @@ impl Command {
             #[cfg(feature = "candle")]
             Self::Merge(arguments) => merge::run(arguments, session).await,
             #[cfg(feature = "candle")]
+            Self::DistillScorer(arguments) => distill_scorer::run(arguments, session).await,
+            #[cfg(feature = "candle")]
             Self::ConvertLlama2c(arguments) => convert_llama2c::run(arguments),
         }
     }
@@ -104,6 +111,8 @@ impl Command {
     pub(crate) const fn is_resumable(&self) -> bool {
         match self {
             Self::Run(_) | Self::Study(_) | Self::Train(_) | Self::Evaluate(_) => true,
+            #[cfg(feature = "candle")]
+            Self::DistillScorer(_) => true,
             #[cfg(feature = "defaults")]
             Self::Quickstart(_) => true,
             #[cfg(feature = "perspective")]

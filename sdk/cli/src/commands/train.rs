@@ -157,16 +157,18 @@ pub(super) async fn run(arguments: &Arguments, session: &Session) -> Result<Repo
     Ok(Report::new(json, describe(&outcome)))
 }
 
-fn spool(files: &[PathBuf]) -> Result<Vec<Spooled>> {
+/// Files that can be read again, standard input among them.
+pub(super) fn spool(files: &[PathBuf]) -> Result<Vec<Spooled>> {
     files.iter().map(|file| Spooled::new(file)).collect()
 }
 
-fn paths(files: &[Spooled]) -> Vec<PathBuf> {
+/// Where they can be read.
+pub(super) fn paths(files: &[Spooled]) -> Vec<PathBuf> {
     files.iter().map(|file| file.path().to_path_buf()).collect()
 }
 
 /// `OUT.train`, whether or not `OUT` was written with a slash at its end.
-fn beside(out: &Path) -> PathBuf {
+pub(super) fn beside(out: &Path) -> PathBuf {
     let mut name = OsString::from(out.components().as_path());
     name.push(".train");
     PathBuf::from(name)

@@ -25,7 +25,7 @@ const COMPONENT: &str = "configuration";
 /// # Errors
 /// When it cannot be read, is not TOML, or has an unknown key or a value of the wrong type: file and
 /// line are named, and the keys there are.
-fn read<T: DeserializeOwned>(path: &Path) -> Result<(T, PathBuf)> {
+pub(crate) fn read<T: DeserializeOwned>(path: &Path) -> Result<(T, PathBuf)> {
     let failed = |e| Error::io(COMPONENT, "read", path, e);
     let text = if is_stream(path) {
         io::read_to_string(io::stdin()).map_err(failed)?

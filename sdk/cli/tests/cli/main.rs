@@ -3,6 +3,8 @@
 mod arguments;
 mod audit;
 mod calibration;
+#[cfg(all(feature = "candle", feature = "onnx"))]
+mod distill;
 #[cfg(feature = "hub")]
 mod hub;
 mod methods;

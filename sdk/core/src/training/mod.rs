@@ -26,4 +26,5 @@ pub use method::{
 pub use metrics::{StepMetrics, ValidationMetrics};
 pub use schedule::{Decay, LearningRate};
 pub use session::{BatchLoss, ParameterCounts, TokenBatch, TrainBackend, TrainSession};
+pub use shuffle::Permutation;
 pub use trainer::{Trainer, TrainerCapabilities, TrainingOutcome};

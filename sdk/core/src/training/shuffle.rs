@@ -5,7 +5,7 @@ use crate::random::{CounterRng, Domain};
 /// A permutation of `0..n`: a Feistel network over the next power of four, walked until it lands
 /// inside (Black and Rogaway 2002, "Ciphers with arbitrary finite domains").
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Permutation {
+pub struct Permutation {
     n: u64,
     half_bits: u32,
     rng: CounterRng,
@@ -16,7 +16,8 @@ impl Permutation {
     const ROUNDS: u32 = 6;
 
     /// The order of `n` things in epoch `epoch`.
-    pub(super) fn new(n: u64, seed: u64, epoch: u64) -> Self {
+    #[must_use]
+    pub fn new(n: u64, seed: u64, epoch: u64) -> Self {
         let bits = u64::BITS - n.saturating_sub(1).leading_zeros();
         Self {
             n,
@@ -27,7 +28,8 @@ impl Permutation {
     }
 
     /// Which thing is at `position`, both below `n`.
-    pub(super) fn at(&self, position: u64) -> u64 {
+    #[must_use]
+    pub fn at(&self, position: u64) -> u64 {
         let mut value = position;
         loop {
             value = self.encrypt(value);

@@ -51,6 +51,7 @@ pub(crate) fn all() -> Vec<Case> {
     cases.extend(norms());
     cases.extend(linears());
     cases.extend(tables());
+    cases.extend(convolutions());
     cases.extend(attention::plain());
     cases.extend(attention::prefixed());
     cases
@@ -238,4 +239,26 @@ fn tables() -> Vec<Case> {
         |x| composed::linear_cross_entropy(&x[0], &x[1], &[1, 2, 3, 10], None)? * 3.0,
     ));
     cases
+}
+
+/// Texts shorter and longer than the convolutions are wide, of even and odd widths.
+fn convolutions() -> Vec<Case> {
+    [(vec![5], vec![(1, 3)]), (vec![1, 4, 2], vec![(1, 2), (2, 3), (5, 1)])]
+        .map(|(lengths, sizes)| {
+            let convolutions = fused::TextConvolutions { lengths, sizes };
+            let rows = convolutions.lengths.iter().sum();
+            // Far apart, for a difference must not change which token is the highest.
+            let inputs = tensors(&[&[rows, convolutions.taps()], &[convolutions.channels()]])
+                .iter()
+                .map(|input| (input * 8.0).unwrap())
+                .collect();
+            let same = convolutions.clone();
+            case(
+                format!("convolve_and_pool of {convolutions:?}"),
+                inputs,
+                move |x| fused::convolve_and_pool(&x[0], &x[1], &convolutions),
+                move |x| composed::convolve_and_pool(&x[0], &x[1], &same),
+            )
+        })
+        .into()
 }

@@ -1,0 +1,7 @@
+//! The network as an ONNX graph.
+
+mod builder;
+mod graph;
+mod proto;
+
+pub(super) use graph::to_onnx;
