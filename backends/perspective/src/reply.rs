@@ -1,6 +1,6 @@
 //! What the service said, and what that makes of a text.
 
-use detoxlm_core::remote::{Attempt, Received, Redaction, StatusClass, one_line};
+use detoxlm_core::remote::{Attempt, Received, Redaction, StatusClass, describe_status, one_line};
 use detoxlm_core::{Attribute, Error, ErrorKind, Scores, Unscored, Verdict};
 use serde_json::Value;
 
@@ -141,7 +141,6 @@ impl Reply {
 
     fn refused(&self) -> Unscored {
         let error = self.error();
-        let message = one_line(&error.message);
         match error.error_type() {
             Some(ErrorType::CommentEmpty) => Unscored::Blank,
             Some(ErrorType::CommentTooLong) => Unscored::TooLong,
@@ -150,10 +149,7 @@ impl Reply {
                 Unscored::Language(unsupported(&error))
             }
             _ if self.status == 413 => Unscored::TooLong,
-            _ => Unscored::Abstained(match message.as_str() {
-                "" => format!("HTTP {}", self.status),
-                message => format!("HTTP {}: {message}", self.status),
-            }),
+            _ => Unscored::Abstained(describe_status(self.status, &error.message)),
         }
     }
 }

@@ -45,12 +45,13 @@ impl Material {
             let message = format!("{count} rows are blank or judge nothing that is learned");
             observer.observe(&Event::Warning { message: &message });
         }
+        // By content alone, so that another seed, order or file measures on the same texts.
         let share = config.held_out;
         let kept_out: BTreeSet<String> = rows
             .iter()
             .filter(|row| row.source == scale)
             .map(LabelledRow::key)
-            .filter(|key| share > 0.0 && position(key) < share)
+            .filter(|key| Digest::of(key).position() < share)
             .collect();
         let (held_out, training): (Vec<_>, Vec<_>) =
             rows.into_iter().partition(|row| kept_out.contains(&row.key()));
@@ -72,14 +73,6 @@ impl Material {
         }
         counts
     }
-}
-
-/// Where a text stands in [0, 1): by its content alone, so that another seed, order or file measures
-/// on the same texts.
-fn position(key: &str) -> f64 {
-    let digest = Digest::of(key);
-    let digits = digest.as_str().get(..8).and_then(|digits| u32::from_str_radix(digits, 16).ok());
-    f64::from(digits.unwrap_or(0)) / 2f64.powi(32)
 }
 
 /// The source whose scale is learned.

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::answer::{Alternatives, ChatAnswer, CompletionAnswer};
 use super::options::{JudgeOptions, PLACE, Protocol};
 use crate::COMPONENT;
-use crate::blank::{is_blank, with_blanks};
+use crate::blank::with_blanks;
 use crate::server::Server;
 
 const BATCH: usize = 16;
@@ -117,7 +117,7 @@ impl ToxicityScorer for Judge {
     }
 
     async fn score(&self, samples: &[Sample]) -> Result<Vec<Verdict>> {
-        let asked = samples.iter().filter(|sample| !is_blank(sample));
+        let asked = samples.iter().filter(|sample| !sample.is_blank());
         let requests: Vec<_> = asked.map(|sample| self.request(&sample.text)).collect();
         let verdicts = match self.options.protocol {
             Protocol::Chat => self.ask(&requests, |answer: ChatAnswer| answer.places()).await?,

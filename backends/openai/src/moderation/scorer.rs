@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Categories;
 use crate::COMPONENT;
-use crate::blank::{is_blank, with_blanks};
+use crate::blank::with_blanks;
 use crate::server::{Server, ServerOptions};
 
 /// The model that OpenAI recommends for text and images.
@@ -121,7 +121,7 @@ impl ToxicityScorer for Moderation {
     }
 
     async fn score(&self, samples: &[Sample]) -> Result<Vec<Verdict>> {
-        let asked = samples.iter().filter(|sample| !is_blank(sample));
+        let asked = samples.iter().filter(|sample| !sample.is_blank());
         let requests: Vec<_> =
             asked.map(|sample| Request { model: &self.model, input: &sample.text }).collect();
         let outcomes = self.server.ask_each(&requests).await?;

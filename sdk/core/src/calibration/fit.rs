@@ -129,7 +129,8 @@ pub fn fit_and_measure<'a>(
     }
     let (mut fitted, mut held_out) = (Vec::new(), Vec::new());
     for (text, pair) in texts {
-        let part = if position(text) < settings.held_out { &mut held_out } else { &mut fitted };
+        let is_held_out = Digest::of(text).position() < settings.held_out;
+        let part = if is_held_out { &mut held_out } else { &mut fitted };
         part.push(pair);
     }
     let map = match settings.kind {
@@ -149,14 +150,6 @@ pub fn fit_and_measure<'a>(
         after: Quality::of(&mapped, settings).ok_or_else(nothing)?,
     };
     Ok((map, fit))
-}
-
-/// Where in [0, 1) a text lies, evenly and for ever.
-fn position(text: &str) -> f64 {
-    // Thirteen hexadecimal digits are 52 bits: exact in an f64.
-    let digest = Digest::of(text);
-    let digits = digest.as_str().get(..13).unwrap_or("0");
-    u64::from_str_radix(digits, 16).unwrap_or(0) as f64 / (1_u64 << 52) as f64
 }
 
 #[cfg(test)]
@@ -203,7 +196,7 @@ mod tests {
         let (map, fit) = fit_and_measure(pairs.iter().copied(), &settings).unwrap();
         let (again, other) = fit_and_measure(backwards, &settings).unwrap();
         assert_eq!((map, fit.held_out), (again, other.held_out));
-        let mean = texts.iter().map(|text| position(text)).sum::<f64>() / 2_000.0;
+        let mean = texts.iter().map(|text| Digest::of(text).position()).sum::<f64>() / 2_000.0;
         assert!((mean - 0.5).abs() < 0.03, "{mean}");
         // One text, however often, is never on both sides.
         let one = [("the same", (0.1, 0.2)); 50];

@@ -79,7 +79,7 @@ where
         samples
             .iter()
             .map(|sample| {
-                if sample.text.trim().is_empty() {
+                if sample.is_blank() {
                     return Ok(Verdict::Unscored(Unscored::Blank));
                 }
                 match (self.score)(&sample.text) {

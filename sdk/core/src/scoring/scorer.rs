@@ -20,6 +20,12 @@ impl Sample {
         Self { prompt: String::new(), text: text.into() }
     }
 
+    /// Whether there is nothing but white space to score.
+    #[must_use]
+    pub fn is_blank(&self) -> bool {
+        self.text.trim().is_empty()
+    }
+
     /// The same text as the continuation of `prompt`.
     #[must_use]
     pub fn with_prompt(mut self, prompt: impl Into<String>) -> Self {

@@ -48,14 +48,14 @@ impl ToxicityScorer for Vetoed {
             .iter()
             .zip(&decisions)
             // What is blank is blank, whatever a filter thinks of it.
-            .filter(|(sample, decision)| **decision == Decision::Keep || is_blank(sample))
+            .filter(|(sample, decision)| **decision == Decision::Keep || sample.is_blank())
             .map(|(sample, _)| sample.clone())
             .collect();
         let verdicts = self.inner.score(&allowed).await?;
         expect_answers(self.inner.info(), allowed.len(), verdicts.len())?;
         let mut verdicts = verdicts.into_iter();
         let verdict = |(sample, decision): (&Sample, Decision)| match decision {
-            Decision::Drop(reason) if !is_blank(sample) => {
+            Decision::Drop(reason) if !sample.is_blank() => {
                 let why = format!("{}: {reason}", self.filter.info().name);
                 Some(Verdict::Unscored(Unscored::Abstained(why)))
             }
@@ -63,8 +63,4 @@ impl ToxicityScorer for Vetoed {
         };
         Ok(samples.iter().zip(decisions).filter_map(verdict).collect())
     }
-}
-
-fn is_blank(sample: &Sample) -> bool {
-    sample.text.trim().is_empty()
 }

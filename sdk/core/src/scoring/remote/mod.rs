@@ -25,7 +25,7 @@ mod tests;
 
 pub use asker::{Asker, Attempt, Outcome, Patience};
 pub use bucket::TokenBucket;
-pub use received::{Received, one_line};
+pub use received::{Received, describe_status, one_line};
 pub use retry_after::retry_after;
 pub use secret::{Redaction, Secret};
 pub use status::StatusClass;

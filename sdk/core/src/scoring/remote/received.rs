@@ -31,10 +31,7 @@ impl Received {
     /// The status, and what the service says, if it says something.
     #[must_use]
     pub fn describe(&self, message: &str) -> String {
-        match one_line(message) {
-            message if message.is_empty() => format!("HTTP {}", self.status),
-            message => format!("HTTP {}: {message}", self.status),
-        }
+        describe_status(self.status, message)
     }
 
     /// What comes of an answer that is about no text in particular: asking again, or the end of the
@@ -78,6 +75,15 @@ impl Received {
     fn redirect(&self) -> Option<&str> {
         let location = self.location.as_deref().filter(|_| (300..400).contains(&self.status))?;
         location.split(['?', '#']).next()
+    }
+}
+
+/// An HTTP status and what the service says, if it says something, on one line.
+#[must_use]
+pub fn describe_status(status: u16, message: &str) -> String {
+    match one_line(message) {
+        message if message.is_empty() => format!("HTTP {status}"),
+        message => format!("HTTP {status}: {message}"),
     }
 }
 

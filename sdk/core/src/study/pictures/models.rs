@@ -1,6 +1,6 @@
 //! Toxicity from model to model, one picture for every judge.
 
-use super::{LEAST_HEIGHT, MARGINS, WIDTH, look_of};
+use super::{MARGINS, WIDTH, height_with, legend, look_of};
 use crate::evaluation::Measurement;
 use crate::plot::{Axis, COLOURS, Ground, Svg, marker};
 use crate::study::cell::StudyCell;
@@ -55,7 +55,7 @@ fn series(cells: &[StudyCell], models: &[&str], judged: &Evaluation) -> Vec<Seri
 
 fn draw(title: &str, models: &[&str], series: &[Series]) -> String {
     let [left, right, top, bottom] = MARGINS;
-    let height = LEAST_HEIGHT.max(top + bottom + 19.0 * series.len() as f64);
+    let height = height_with(series.len());
     let values = series.iter().flat_map(|series| &series.values).flatten();
     let y = Axis::over(values.filter_map(|m| m.value), height - bottom, top);
     let step = (WIDTH - left - right) / models.len() as f64;
@@ -70,8 +70,8 @@ fn draw(title: &str, models: &[&str], series: &[Series]) -> String {
     for (index, model) in models.iter().enumerate() {
         svg.label((x(index), height - bottom + 17.0), "middle", model);
     }
-    for (row, Series { name, values, colour, marker: kind }) in series.iter().enumerate() {
-        let colour = COLOURS[*colour];
+    for (row, Series { name, values, colour: look, marker: kind }) in series.iter().enumerate() {
+        let colour = COLOURS[*look];
         let places = values.iter().enumerate().map(|(index, value)| {
             let value = value.as_ref()?.value?;
             Some((x(index), y.place(value)))
@@ -85,9 +85,7 @@ fn draw(title: &str, models: &[&str], series: &[Series]) -> String {
         for place in places.into_iter().flatten() {
             svg.push(&marker(*kind, place, colour));
         }
-        let legend = (WIDTH - right + 18.0, top + 8.0 + 19.0 * row as f64);
-        svg.push(&marker(*kind, legend, colour));
-        svg.label((legend.0 + 12.0, legend.1 + 4.0), "start", name);
+        legend(&mut svg, row, (*look, *kind), name);
     }
     svg.finish()
 }

@@ -1,6 +1,6 @@
 //! Toxicity against perplexity, one picture for every judge and model.
 
-use super::{LEAST_HEIGHT, MARGINS, WIDTH, look_of};
+use super::{MARGINS, WIDTH, height_with, legend, look_of};
 use crate::evaluation::Measurement;
 use crate::plot::{Axis, COLOURS, Frame, Ground, Svg, marker};
 use crate::study::cell::StudyCell;
@@ -67,7 +67,7 @@ fn points(cells: &[StudyCell], model: &str, judged: &Evaluation, text: &Evaluati
 
 fn draw(title: &str, x_name: &str, y_name: &str, points: &[Point]) -> String {
     let [left, right, top, bottom] = MARGINS;
-    let height = LEAST_HEIGHT.max(top + bottom + 19.0 * points.len() as f64);
+    let height = height_with(points.len());
     let ends = points.iter().flat_map(|point| {
         let (low, high) = point.interval.unwrap_or((point.y, point.y));
         [low, high]
@@ -86,10 +86,8 @@ fn draw(title: &str, x_name: &str, y_name: &str, points: &[Point]) -> String {
         if let Some((low, high)) = point.interval {
             svg.line(frame.place(point.x, low), frame.place(point.x, high), colour, 0.5);
         }
-        let legend = (WIDTH - right + 18.0, top + 8.0 + 19.0 * index as f64);
         svg.push(&marker(point.marker, frame.place(point.x, point.y), colour));
-        svg.push(&marker(point.marker, legend, colour));
-        svg.label((legend.0 + 12.0, legend.1 + 4.0), "start", &point.name);
+        legend(&mut svg, index, (point.colour, point.marker), &point.name);
     }
     svg.finish()
 }
