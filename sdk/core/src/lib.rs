@@ -54,7 +54,7 @@ pub use model_directory::ModelDirectory;
 pub use observer::{Event, Observer, Silent};
 pub use pipeline::{GenerationConfig, Pipeline, PipelineConfig, RunSummary, Stage};
 pub use registry::{
-    Framework, LoadOptions, ModelLoader, Registry, ScorerFactory, split_calibration,
+    FilterFactory, Framework, LoadOptions, ModelLoader, Registry, ScorerFactory, split_calibration,
 };
 pub use scoring::layers::{self, ToxicityScorerExt};
 pub use scoring::remote;

@@ -1,14 +1,14 @@
 //! Names to implementations: a value that the user owns, not a global.
 
 use std::collections::BTreeMap;
-use std::fmt::Debug;
+use std::fmt::{self, Debug};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use async_trait::async_trait;
 
 use crate::layers::{Calibrated, Calibration};
-use crate::{Error, ErrorKind, Observer, Result, Silent, Subject, ToxicityScorer, Trainer};
+use crate::{Error, ErrorKind, Filter, Observer, Result, Silent, Subject, ToxicityScorer, Trainer};
 
 /// What is loaded with a model, what it may use, and whom it tells. But for the adapter, none of it
 /// changes a text.
@@ -78,7 +78,13 @@ pub trait ModelLoader: Debug + Send + Sync + 'static {
 
 /// Makes a scorer from what follows the scheme in a specification such as `onnx:DIR`; from nothing
 /// where the scheme takes no argument.
-pub type ScorerFactory = fn(&str) -> Result<Arc<dyn ToxicityScorer>>;
+pub type ScorerFactory = Factory<dyn ToxicityScorer>;
+
+/// Makes a filter from what follows the scheme in a specification such as `wasm:FILE`; from nothing
+/// where the scheme takes no argument.
+pub type FilterFactory = Factory<dyn Filter>;
+
+type Factory<T> = fn(&str) -> Result<Arc<T>>;
 
 /// A framework: how it loads models and how it trains them.
 #[derive(Clone, Debug)]
@@ -89,12 +95,62 @@ pub struct Framework {
     pub trainer: Arc<dyn Trainer>,
 }
 
-/// A way to name scorers.
-#[derive(Clone, Copy, Debug)]
-struct Scheme {
+/// Ways to name scorers, or filters.
+struct Schemes<T: ?Sized>(BTreeMap<&'static str, Scheme<T>>);
+
+struct Scheme<T: ?Sized> {
     /// How it is written: `onnx:DIR`, or `profanity-check` where nothing follows.
     usage: &'static str,
-    factory: ScorerFactory,
+    factory: Factory<T>,
+}
+
+impl<T: ?Sized> Schemes<T> {
+    fn add(&mut self, usage: &'static str, factory: Factory<T>) {
+        let scheme = usage.split_once(':').map_or(usage, |(scheme, _)| scheme);
+        self.0.insert(scheme, Scheme { usage, factory });
+    }
+
+    /// What a specification names.
+    fn make(&self, operation: &'static str, specification: &str) -> Result<Arc<T>> {
+        let (name, argument) = match specification.split_once(':') {
+            Some((name, argument)) => (name, Some(argument)),
+            None => (specification, None),
+        };
+        let Some(scheme) = self.0.get(name) else {
+            let usages = self.0.values().map(|scheme| scheme.usage);
+            return Err(unknown(operation, specification, usages));
+        };
+        let problem = match (scheme.usage.contains(':'), argument) {
+            (true, Some(argument)) if !argument.is_empty() => return (scheme.factory)(argument),
+            (true, _) => "something is missing after its name",
+            (false, None) => return (scheme.factory)(""),
+            (false, Some(_)) => "it takes nothing after its name",
+        };
+        Err(Error::new(ErrorKind::InvalidConfig, "registry", operation, problem)
+            .with_key(specification.to_owned())
+            .with_remedy(format!("write {}", scheme.usage)))
+    }
+}
+
+impl<T: ?Sized> Default for Schemes<T> {
+    fn default() -> Self {
+        Self(BTreeMap::new())
+    }
+}
+
+impl<T: ?Sized> Clone for Schemes<T> {
+    fn clone(&self) -> Self {
+        let copy = |(name, scheme): (&&'static str, &Scheme<T>)| {
+            (*name, Scheme { usage: scheme.usage, factory: scheme.factory })
+        };
+        Self(self.0.iter().map(copy).collect())
+    }
+}
+
+impl<T: ?Sized> Debug for Schemes<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.0.values().map(|scheme| scheme.usage)).finish()
+    }
 }
 
 /// The implementations that configurations can name.
@@ -103,7 +159,8 @@ struct Scheme {
 /// enabled features.
 #[derive(Clone, Debug, Default)]
 pub struct Registry {
-    scorers: BTreeMap<&'static str, Scheme>,
+    scorers: Schemes<dyn ToxicityScorer>,
+    filters: Schemes<dyn Filter>,
     frameworks: BTreeMap<&'static str, Framework>,
 }
 
@@ -117,8 +174,13 @@ impl Registry {
     /// Adds a scheme of scorers as it is written: `onnx:DIR`, where `DIR` stands for the argument that
     /// the factory gets, or `profanity-check` for one without. A later one of the same scheme wins.
     pub fn add_scorer(&mut self, usage: &'static str, factory: ScorerFactory) -> &mut Self {
-        let scheme = usage.split_once(':').map_or(usage, |(scheme, _)| scheme);
-        self.scorers.insert(scheme, Scheme { usage, factory });
+        self.scorers.add(usage, factory);
+        self
+    }
+
+    /// Adds a scheme of filters, written like one of scorers.
+    pub fn add_filter(&mut self, usage: &'static str, factory: FilterFactory) -> &mut Self {
+        self.filters.add(usage, factory);
         self
     }
 
@@ -137,30 +199,21 @@ impl Registry {
     /// expected, the scorer cannot be made, or the calibration cannot be read or is of another scorer.
     pub fn scorer(&self, specification: &str) -> Result<Arc<dyn ToxicityScorer>> {
         let (bare, calibration) = split_calibration(specification);
-        let Some(file) = calibration else { return self.uncalibrated(bare) };
+        let Some(file) = calibration else {
+            return self.scorers.make("choose a scorer", bare);
+        };
         let calibration = Calibration::read(file)?;
         let calibrated = Calibrated::new(self.scorer(bare)?, calibration);
         Ok(Arc::new(calibrated.map_err(|e| e.with_path(file))?))
     }
 
-    fn uncalibrated(&self, specification: &str) -> Result<Arc<dyn ToxicityScorer>> {
-        let (name, argument) = match specification.split_once(':') {
-            Some((name, argument)) => (name, Some(argument)),
-            None => (specification, None),
-        };
-        let Some(scheme) = self.scorers.get(name) else {
-            let usages = self.scorers.values().map(|scheme| scheme.usage);
-            return Err(unknown("choose a scorer", specification, usages));
-        };
-        let problem = match (scheme.usage.contains(':'), argument) {
-            (true, Some(argument)) if !argument.is_empty() => return (scheme.factory)(argument),
-            (true, _) => "something is missing after its name",
-            (false, None) => return (scheme.factory)(""),
-            (false, Some(_)) => "it takes nothing after its name",
-        };
-        Err(Error::new(ErrorKind::InvalidConfig, "registry", "choose a scorer", problem)
-            .with_key(specification.to_owned())
-            .with_remedy(format!("write {}", scheme.usage)))
+    /// The filter of a specification such as `wasm:word-list.wasm`.
+    ///
+    /// # Errors
+    /// When the scheme is unknown (the error lists those there are), its argument is missing or not
+    /// expected, or the filter cannot be made.
+    pub fn filter(&self, specification: &str) -> Result<Arc<dyn Filter>> {
+        self.filters.make("choose a filter", specification)
     }
 
     /// The framework of a name, such as `candle`.
@@ -238,6 +291,20 @@ mod tests {
             assert_eq!(error.remedy(), Some(format!("write {remedy}").as_str()));
         }
     }
+
+    #[test]
+    fn filters_are_named_like_scorers() {
+        let mut registry = Registry::new();
+        registry.add_scorer("words", refuse);
+        let error = registry.filter("words").unwrap_err();
+        assert!(error.to_string().contains("cannot choose a filter"), "{error}");
+        registry.add_filter("words:FILE", |file| {
+            Ok(Arc::new(crate::filter_fn(file, |_| crate::Decision::Keep)))
+        });
+        assert_eq!(registry.filter("words:a.txt").unwrap().info().name, "a.txt");
+        assert_eq!(registry.filter("words").unwrap_err().remedy(), Some("write words:FILE"));
+    }
+
     #[tokio::test]
     async fn a_calibration_after_an_at_sign_goes_around_its_scorer() {
         let scorer =

@@ -1,5 +1,6 @@
 use std::path::Path;
 
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
 use crate::corpus::JsonlReader;
@@ -52,12 +53,50 @@ impl LabelledRow {
     }
 }
 
-/// The rows of a file, one at a time: JSONL, also `.gz` or `.zst`.
+/// A line of a file of rows.
+#[derive(Deserialize)]
+#[serde(try_from = "Fields")]
+enum Line {
+    Labelled(LabelledRow),
+    /// What `detoxlm score` writes of a text without scores.
+    Unscored,
+}
+
+#[derive(Deserialize)]
+struct Fields {
+    text: String,
+    scores: Option<Scores>,
+    unscored: Option<IgnoredAny>,
+    #[serde(default = "unnamed")]
+    source: String,
+}
+
+impl TryFrom<Fields> for Line {
+    type Error = &'static str;
+
+    fn try_from(fields: Fields) -> std::result::Result<Self, Self::Error> {
+        let Fields { text, scores, unscored, source } = fields;
+        match (scores, unscored) {
+            (Some(_), Some(_)) => Err("`scores` and `unscored` exclude each other"),
+            (Some(scores), None) => Ok(Self::Labelled(LabelledRow { text, scores, source })),
+            (None, Some(_)) => Ok(Self::Unscored),
+            (None, None) => Err("missing field `scores`"),
+        }
+    }
+}
+
+/// The rows of a file, one at a time: JSONL, also `.gz` or `.zst`. Rows that are `unscored` are passed
+/// over.
 ///
 /// # Errors
 /// When the file cannot be opened. Malformed rows are errors of the iterator.
 pub fn read_labelled(
     path: impl AsRef<Path>,
 ) -> Result<impl Iterator<Item = Result<LabelledRow>> + Send> {
-    JsonlReader::open(path)
+    let row = |line: Result<Line>| match line {
+        Ok(Line::Labelled(row)) => Some(Ok(row)),
+        Ok(Line::Unscored) => None,
+        Err(e) => Some(Err(e)),
+    };
+    Ok(JsonlReader::open(path)?.filter_map(row))
 }

@@ -89,6 +89,24 @@ fn a_row_without_a_source_has_none_and_missing_is_not_0() {
 }
 
 #[test]
+fn what_could_not_be_scored_is_passed_over_and_a_row_without_either_is_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("rows.jsonl");
+    let scored = r#"{"text":"a","scorer":"s 1","scores":{"THREAT":0.5}}"#;
+    let unscored = r#"{"text":" ","scorer":"s 1","unscored":{"reason":"blank"}}"#;
+    for (third, expected) in [
+        (r#"{"text":"a"}"#, "missing field `scores`"),
+        (r#"{"text":"a","scores":{"THREAT":1},"unscored":{}}"#, "exclude each other"),
+    ] {
+        std::fs::write(&file, [scored, unscored, third].join("\n")).unwrap();
+        let mut rows = read_labelled(&file).unwrap();
+        assert_eq!(rows.next().unwrap().unwrap().text, "a");
+        let refused = rows.next().unwrap().unwrap_err().to_string();
+        assert!(refused.contains(expected) && refused.contains(":3"), "{refused}");
+    }
+}
+
+#[test]
 fn figures_are_of_the_texts_that_have_both_values() {
     let mut pairs = HeldOutScores::default();
     let (toxicity, threat) = (Attribute::TOXICITY, Attribute::THREAT);

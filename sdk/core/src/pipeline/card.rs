@@ -1,8 +1,7 @@
 //! What a run's model says about itself wherever it is taken.
 
-use crate::Info;
 use crate::evaluation::summary_table;
-use crate::pipeline::report::{intervals, provenance, steps};
+use crate::pipeline::report::{Annotators, intervals, provenance, steps};
 use crate::pipeline::{PipelineConfig, RunSummary};
 use crate::training::Card;
 
@@ -10,10 +9,11 @@ use crate::training::Card;
 pub(super) fn card(
     base: &str,
     config: &PipelineConfig,
-    scorer: &Info,
+    annotators: &Annotators<'_>,
     summary: &RunSummary,
 ) -> String {
     let RunSummary { training, evaluations, changes, .. } = summary;
+    let scorer = annotators.scorer;
     let table = summary_table(evaluations, changes);
     let figures = if table.is_empty() {
         "Nothing yet.".to_owned()
@@ -28,7 +28,7 @@ pub(super) fn card(
         seed: config.seed,
         data: format!(
             "By self-generation enabled domain-adaptive training (SGEAT; Wang et al. 2022):\n\n{}",
-            steps(config, scorer, summary).trim_end(),
+            steps(config, annotators, summary).trim_end(),
         ),
         figures,
         limits: format!(

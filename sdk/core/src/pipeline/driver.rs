@@ -9,7 +9,7 @@ use crate::files::{read_json, write_atomically, write_json};
 use crate::pipeline::PipelineConfig;
 use crate::pipeline::card::card;
 use crate::pipeline::components::Components;
-use crate::pipeline::report::report;
+use crate::pipeline::report::{Annotators, report};
 use crate::pipeline::self_generation::{KEPT, SelfGeneration};
 use crate::prompts::PromptStrategy;
 use crate::run::RunDirectory;
@@ -120,13 +120,10 @@ impl Pipeline {
         let (evaluations, changes) = self.evaluate(model, &run).await?;
         let note = self.judge_is_filter(&evaluations);
         let summary = RunSummary { selection, training, evaluations, changes };
-        let report = report(&self.config, self.components.scorer.info(), &summary, note);
-        let card = card(
-            &ModelDirectory::plain_name_of(model),
-            &self.config,
-            self.components.scorer.info(),
-            &summary,
-        );
+        let annotators = self.annotators();
+        let report = report(&self.config, &annotators, &summary, note);
+        let base = ModelDirectory::plain_name_of(model);
+        let card = card(&base, &self.config, &annotators, &summary);
         blocking(move || {
             write_atomically(run.model().join(CARD), card)?;
             write_atomically(run.report(), report)
@@ -160,7 +157,7 @@ impl Pipeline {
             detoxlm: env!("CARGO_PKG_VERSION"),
             model,
             scorer: self.components.scorer.info(),
-            filters: self.components.filters.iter().map(|filter| filter.info()).collect(),
+            filters: self.annotators().filters,
             trainer: self.components.trainer.info(),
             evaluators: self
                 .components
@@ -173,6 +170,13 @@ impl Pipeline {
             prompts,
         };
         RunDirectory::open(run, &manifest)
+    }
+
+    fn annotators(&self) -> Annotators<'_> {
+        Annotators {
+            scorer: self.components.scorer.info(),
+            filters: self.components.filters.iter().map(|filter| filter.info()).collect(),
+        }
     }
 
     /// The stage that writes the corpus and chooses from it.

@@ -8,10 +8,31 @@ use crate::prompts::PromptStrategy;
 use crate::selection::SelectionSummary;
 use crate::{GenerationConfig, Info, Sampling};
 
+/// Who chose among the documents.
+pub(super) struct Annotators<'a> {
+    pub(super) scorer: &'a Info,
+    pub(super) filters: Vec<&'a Info>,
+}
+
+impl Annotators<'_> {
+    /// How many documents each filter dropped.
+    fn decided(&self, selection: &SelectionSummary) -> String {
+        let mut text = String::new();
+        for filter in &self.filters {
+            let count = selection.filtered.get(&filter.name).copied().unwrap_or(0);
+            let _ = write!(text, " {filter} dropped {count} of them.");
+        }
+        if !self.filters.is_empty() {
+            text.push_str(" Who dropped which and why is in `select/dropped.jsonl`.");
+        }
+        text
+    }
+}
+
 /// `report.md`: what came out, how it was made, and every number with what it is made of.
 pub(super) fn report(
     config: &PipelineConfig,
-    scorer: &Info,
+    annotators: &Annotators<'_>,
     summary: &RunSummary,
     note: Option<&str>,
 ) -> String {
@@ -24,7 +45,7 @@ pub(super) fn report(
     if let Some(note) = note {
         let _ = write!(report, "\nNote: {note}.\n");
     }
-    let _ = write!(report, "\n## How it was made\n\n{}", steps(config, scorer, summary));
+    let _ = write!(report, "\n## How it was made\n\n{}", steps(config, annotators, summary));
     if !summary.evaluations.is_empty() {
         report.push_str("\n## Everything that was measured\n");
         for (title, table) in comparison_tables(&summary.evaluations, &summary.changes) {
@@ -56,20 +77,26 @@ fn level(evaluations: &[Evaluation]) -> String {
 }
 
 /// The recipe, as a numbered list.
-pub(super) fn steps(config: &PipelineConfig, scorer: &Info, summary: &RunSummary) -> String {
+pub(super) fn steps(
+    config: &PipelineConfig,
+    annotators: &Annotators<'_>,
+    summary: &RunSummary,
+) -> String {
     let RunSummary { selection, training, .. } = summary;
     let SelectionSummary { kept, documents, cut, .. } = selection;
     let unscored: u64 = selection.unscored.values().sum();
     let GenerationConfig { sampling, .. } = &config.generation;
     format!(
         "1. The model wrote {documents} documents ({}; {}), seed {}.\n\
-         2. {scorer} scored them; {unscored} have no score.\n\
+         2. {} scored them; {unscored} have no score.{}\n\
          3. The {kept} of the lowest {} were kept, up to a value of {cut:.4}.\n\
          4. Of the model's parameters, {} of {} were trained on what was kept: {} steps, {} tokens \
          (method: {}, learning rate: {}).\n",
         strategy(&config.prompts),
         describe_sampling(sampling),
         config.seed,
+        annotators.scorer,
+        annotators.decided(selection),
         selection.selection.attribute,
         training.trainable_parameters,
         training.total_parameters,

@@ -114,6 +114,7 @@ where
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
     use std::fs;
     use std::path::Path;
 
@@ -203,6 +204,7 @@ mod tests {
         let summary = run_in(directory.path(), &rows, &selection).unwrap();
         assert_eq!((summary.documents, summary.eligible, summary.kept), (7, 2, 1));
         assert_eq!(summary.unscored["blank"], 1);
+        assert_eq!(summary.filtered, BTreeMap::from([("slurs".to_owned(), 1)]));
         assert_eq!(summary.dropped_with_value, 4);
         let lines = |name: &str| fs::read_to_string(directory.path().join(name)).unwrap();
         assert_eq!(

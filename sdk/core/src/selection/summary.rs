@@ -28,6 +28,9 @@ pub struct SelectionSummary {
     pub dropped_with_value: u64,
     /// How many documents were dropped for which reason.
     pub reasons: BTreeMap<String, u64>,
+    /// How many documents which filter dropped: the first that did.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub filtered: BTreeMap<String, u64>,
     /// How many documents have no scores for which reason, dropped by a filter or not.
     pub unscored: BTreeMap<String, u64>,
 }
@@ -39,6 +42,7 @@ pub(super) struct Tally {
     dropped: Mean,
     documents: u64,
     reasons: BTreeMap<&'static str, u64>,
+    filtered: BTreeMap<String, u64>,
     unscored: BTreeMap<&'static str, u64>,
 }
 
@@ -66,6 +70,7 @@ impl Tally {
             dropped: Mean::default(),
             documents: 0,
             reasons: BTreeMap::new(),
+            filtered: BTreeMap::new(),
             unscored: BTreeMap::new(),
         }
     }
@@ -79,6 +84,9 @@ impl Tally {
             Outcome::Kept(value) => self.kept.add(*value),
             Outcome::Dropped(value, reason) => {
                 *self.reasons.entry(reason.as_str()).or_default() += 1;
+                if let Reason::Filtered { by, .. } = reason {
+                    *self.filtered.entry(by.clone()).or_default() += 1;
+                }
                 if let Some(value) = value {
                     self.dropped.add(*value);
                 }
@@ -108,6 +116,7 @@ impl Tally {
             mean_dropped: self.dropped.value(),
             dropped_with_value: self.dropped.count,
             reasons: named(self.reasons),
+            filtered: self.filtered,
             unscored: named(self.unscored),
         }
     }
