@@ -5,7 +5,9 @@
 
 mod commands;
 mod config;
+mod decisions;
 mod exit;
+mod filters;
 mod method;
 mod model;
 mod progress;

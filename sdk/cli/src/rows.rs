@@ -1,10 +1,11 @@
-//! Files of rows, looked through before hours are spent on them.
+//! Rows of files.
 
 use std::path::Path;
 
-use detoxlm::Result;
-use detoxlm::corpus::JsonlReader;
+use detoxlm::corpus::{JsonlReader, TextRow};
+use detoxlm::{Result, Sample};
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use crate::session::is_stream;
 
@@ -18,4 +19,10 @@ pub(crate) fn check<T: DeserializeOwned>(path: &Path) -> Result<Option<u64>> {
         return Ok(None);
     }
     JsonlReader::<T>::open(path)?.try_fold(0_u64, |count, row| row.map(|_| count + 1)).map(Some)
+}
+
+/// A row's text, with its prompt where it has one.
+pub(crate) fn sample(row: &TextRow) -> Sample {
+    let prompt = row.fields.get("prompt").and_then(Value::as_str).unwrap_or_default();
+    Sample::new(row.text.as_str()).with_prompt(prompt)
 }

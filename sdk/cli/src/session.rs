@@ -27,7 +27,7 @@ pub(crate) const DEFAULT_SCORER: &str = "embedded";
 
 /// What `--help` says of how scorers are named.
 pub(crate) const SCORERS: &str = "embedded, onnx:DIR, profanity-check, perspective, perspective-at:URL, perspective-replay:FILE, \
-     moderation:URL or llama-guard:URL#MODEL; with @FILE.json behind it, on a calibrated scale";
+     moderation:URL, llama-guard:URL#MODEL or wasm:PATH; with @FILE.json behind it, on a calibrated scale";
 
 /// One call of the program.
 #[derive(Debug)]
@@ -47,11 +47,13 @@ pub(crate) struct Report {
     pub(crate) text: String,
     /// Standard output is taken by rows: the text goes to standard error.
     pub(crate) rows_on_stdout: bool,
+    /// What was looked at is not as it should be: told in full, and by the exit code.
+    pub(crate) is_failure: bool,
 }
 
 impl Report {
     pub(crate) const fn new(json: Value, text: String) -> Self {
-        Self { json, text, rows_on_stdout: false }
+        Self { json, text, rows_on_stdout: false, is_failure: false }
     }
 }
 
@@ -107,7 +109,7 @@ impl Session {
                         io::stdout().lock().write_all(text)
                     };
                 }
-                0
+                if report.is_failure { exit::code_of(ErrorKind::Incompatible) } else { 0 }
             }
             Err(error) if exit::is_closed_pipe(&error) => 0,
             Err(error) => self.fail(&error),

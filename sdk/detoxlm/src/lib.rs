@@ -55,11 +55,14 @@ pub use detoxlm_openai as openai;
 #[cfg(feature = "perspective")]
 #[doc(no_inline)]
 pub use detoxlm_perspective as perspective;
+#[cfg(feature = "plugins")]
+#[doc(no_inline)]
+pub use detoxlm_plugins as plugins;
 #[cfg(feature = "profanity-check")]
 #[doc(no_inline)]
 pub use detoxlm_profanity_check as profanity_check;
 
-/// The frameworks and scorers that configurations and command lines can name: those whose features
+/// The frameworks, scorers and filters that configurations and command lines can name: those whose features
 /// are enabled.
 ///
 /// # Errors
@@ -75,6 +78,8 @@ pub fn registry() -> Result<Registry> {
     openai::register(&mut registry);
     #[cfg(feature = "perspective")]
     perspective::register(&mut registry);
+    #[cfg(feature = "plugins")]
+    plugins::register(&mut registry);
     #[cfg(feature = "profanity-check")]
     profanity_check::register(&mut registry);
     Ok(registry)

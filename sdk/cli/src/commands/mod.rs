@@ -10,6 +10,8 @@ mod fit_calibration;
 mod generate;
 #[cfg(feature = "candle")]
 mod merge;
+#[cfg(feature = "plugins")]
+mod plugin;
 #[cfg(feature = "defaults")]
 mod quickstart;
 #[cfg(feature = "perspective")]
@@ -62,6 +64,10 @@ pub(crate) enum Command {
     /// Train a toxicity classifier from recorded scores or labels; resumable
     #[cfg(feature = "candle")]
     DistillScorer(distill_scorer::Arguments),
+    /// Look at, try, check, measure or pack a plugin: a scoring filter in WebAssembly
+    #[cfg(feature = "plugins")]
+    #[command(subcommand)]
+    Plugin(plugin::PluginCommand),
     /// Make a model directory of a llama2.c checkpoint
     #[cfg(feature = "candle")]
     ConvertLlama2c(convert_llama2c::Arguments),
@@ -84,7 +90,7 @@ impl Command {
             Self::Serve(arguments) => serve::run(arguments, session).await,
             #[cfg(feature = "perspective")]
             Self::Record(arguments) => record::run(arguments, session).await,
-            Self::Select(arguments) => select::run(arguments, session),
+            Self::Select(arguments) => select::run(arguments, session).await,
             Self::Train(arguments) => train::run(arguments, session).await,
             Self::Evaluate(arguments) => evaluate::run(arguments, session).await,
             Self::Audit(arguments) => audit::run(arguments, session).await,
@@ -93,6 +99,8 @@ impl Command {
             Self::Merge(arguments) => merge::run(arguments, session).await,
             #[cfg(feature = "candle")]
             Self::DistillScorer(arguments) => distill_scorer::run(arguments, session).await,
+            #[cfg(feature = "plugins")]
+            Self::Plugin(command) => plugin::run(command, session).await,
             #[cfg(feature = "candle")]
             Self::ConvertLlama2c(arguments) => convert_llama2c::run(arguments),
         }

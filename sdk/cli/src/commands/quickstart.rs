@@ -12,6 +12,7 @@ use detoxlm::{
 };
 
 use super::run;
+use crate::filters::FilterArguments;
 use crate::method::MethodArguments;
 use crate::session::{Report, Session};
 use crate::text::at_least_one;
@@ -37,6 +38,8 @@ pub(crate) struct Arguments {
     #[arg(long)]
     control: bool,
     #[command(flatten)]
+    filters: FilterArguments,
+    #[command(flatten)]
     method: MethodArguments,
 }
 
@@ -51,6 +54,9 @@ pub(super) async fn run(arguments: &Arguments, session: &Session) -> Result<Repo
     let framework = session.registry.framework("candle")?;
     let mut pipeline =
         Pipeline::new(config(arguments)?, framework, scorer).with_observer(session.observer());
+    for filter in arguments.filters.load(&session.registry)? {
+        pipeline = pipeline.with_filter(filter);
+    }
     for judge in [&classifier, &second] {
         pipeline = pipeline.with_evaluator(Arc::new(toxicity(judge, arguments)?));
     }

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::{select, train};
 use crate::config::RunConfig;
+use crate::filters::{self, FilterArguments};
 use crate::model;
 use crate::session::{Report, Session};
 use crate::text::align_columns;
@@ -16,6 +17,8 @@ pub(crate) struct Arguments {
     /// What to do, in TOML
     #[arg(value_name = "CONFIG.toml")]
     config: PathBuf,
+    #[command(flatten)]
+    filters: FilterArguments,
     /// The directory of the run, in place of the configuration's
     #[arg(long, value_name = "DIR")]
     run: Option<PathBuf>,
@@ -39,6 +42,10 @@ pub(super) async fn run(arguments: &Arguments, session: &Session) -> Result<Repo
     let scorer = session.registry.scorer(&config.scorer)?;
     let mut pipeline =
         Pipeline::new(settings, framework, Arc::clone(&scorer)).with_observer(session.observer());
+    let named = filters::load(&config.filters, &session.registry).map_err(in_file)?;
+    for filter in named.into_iter().chain(arguments.filters.load(&session.registry)?) {
+        pipeline = pipeline.with_filter(filter);
+    }
     let filter = (config.scorer.as_str(), &scorer);
     for evaluator in config.evaluation.evaluators(filter, &session.registry).map_err(in_file)? {
         pipeline = pipeline.with_evaluator(evaluator);

@@ -1,13 +1,16 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use detoxlm::calls;
 use detoxlm::corpus::{JsonlReader, JsonlWriter, ScoredTextRow, TextRow};
-use detoxlm::{Event, Result, Sample, Stage, ToxicityScorer, Unscored, Verdict};
+use detoxlm::layers::Vetoed;
+use detoxlm::{Event, Result, Stage, ToxicityScorer, Unscored, Verdict};
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use crate::filters::FilterArguments;
 use crate::rows;
 use crate::session::{DEFAULT_SCORER, Report, SCORERS, Session};
 use crate::text::{table, thousands};
@@ -19,6 +22,8 @@ pub(crate) struct Arguments {
     /// JSONL with a field `text`; all other fields are kept
     #[arg(long = "in", value_name = "FILE")]
     input: PathBuf,
+    #[command(flatten)]
+    filters: FilterArguments,
     /// The same rows with `scores` or `unscored`, and the `scorer`
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
@@ -60,7 +65,10 @@ impl Summary {
 pub(super) async fn run(arguments: &Arguments, session: &Session) -> Result<Report> {
     let rows_on_stdout = session.check_streams(&[&arguments.input], &[&arguments.out])?;
     let total = rows::check::<TextRow>(&arguments.input)?;
-    let scorer = session.registry.scorer(&arguments.scorer)?;
+    let mut scorer = session.registry.scorer(&arguments.scorer)?;
+    for filter in arguments.filters.load(&session.registry)? {
+        scorer = Arc::new(Vetoed::new(scorer, filter));
+    }
     let rows = JsonlReader::<TextRow>::open(&arguments.input)?;
     let mut writer = JsonlWriter::create(&arguments.out)?;
     let observer = session.observer();
@@ -95,24 +103,19 @@ async fn score(
     scorer: &dyn ToxicityScorer,
     batch: Result<Vec<TextRow>>,
 ) -> Result<Vec<ScoredTextRow>> {
-    let mut rows = batch?;
-    let samples: Vec<_> = rows.iter().map(sample).collect();
+    let mut batch = batch?;
+    let samples: Vec<_> = batch.iter().map(rows::sample).collect();
     let verdicts = calls::score(scorer, &samples).await?;
-    for row in &mut rows {
+    for row in &mut batch {
         for earlier in ["scores", "unscored", "score"] {
             row.fields.remove(earlier);
         }
     }
-    Ok(rows
+    Ok(batch
         .into_iter()
         .zip(verdicts)
         .map(|(row, verdict)| ScoredTextRow { row, verdict })
         .collect())
-}
-
-fn sample(row: &TextRow) -> Sample {
-    let prompt = row.fields.get("prompt").and_then(Value::as_str).unwrap_or_default();
-    Sample::new(row.text.as_str()).with_prompt(prompt)
 }
 
 /// The kind of a missing score, without its detail.

@@ -1,10 +1,12 @@
 use std::path::PathBuf;
 
-use detoxlm::corpus::{JsonlReader, JsonlWriter, ScoredTextRow, TextRow};
-use detoxlm::selection::{Candidate, Compat, Selection, SelectionSummary, select};
+use detoxlm::corpus::{JsonlReader, JsonlWriter, ScoredTextRow};
+use detoxlm::selection::{Compat, Selection, SelectionSummary, select};
 use detoxlm::{Attribute, Result};
 use serde_json::json;
 
+use crate::decisions::Decisions;
+use crate::filters::FilterArguments;
 use crate::session::{Report, Session};
 use crate::spool::Spooled;
 use crate::text::{table, thousands};
@@ -41,6 +43,8 @@ pub(crate) struct Arguments {
     /// Reproduce the rule of another implementation
     #[arg(long, value_name = "NAME")]
     compat: Option<CompatName>,
+    #[command(flatten)]
+    filters: FilterArguments,
 }
 
 /// Another implementation's rule.
@@ -65,15 +69,18 @@ impl Arguments {
     }
 }
 
-pub(super) fn run(arguments: &Arguments, session: &Session) -> Result<Report> {
+pub(super) async fn run(arguments: &Arguments, session: &Session) -> Result<Report> {
     let rows_on_stdout =
         session.check_streams(&[&arguments.input], &[&arguments.kept, &arguments.dropped])?;
     let selection = arguments.selection();
     selection.validate()?;
     let input = Spooled::new(&arguments.input)?;
+    let filters = arguments.filters.load(&session.registry)?;
+    let decisions = Decisions::of(&filters, input.path()).await?;
     let source = || {
         let rows = JsonlReader::<ScoredTextRow>::open(input.path())?;
-        Ok(rows.map(|row| row.map(Candidate::<TextRow>::from)))
+        let mut decided = decisions.read()?;
+        Ok(rows.map(move |row| decided.join(row?.into())))
     };
     let mut kept = JsonlWriter::create(&arguments.kept)?;
     let mut dropped = JsonlWriter::create(&arguments.dropped)?;
@@ -102,6 +109,10 @@ pub(super) fn describe(summary: &SelectionSummary) -> String {
     ];
     rows.extend(
         labels.iter().map(String::as_str).zip(summary.reasons.values().copied().map(thousands)),
+    );
+    let filters: Vec<_> = summary.filtered.keys().map(|name| format!("    by {name}")).collect();
+    rows.extend(
+        filters.iter().map(String::as_str).zip(summary.filtered.values().copied().map(thousands)),
     );
     let cut = format!("{attribute} of at most {:.4}", summary.cut);
     rows.extend([

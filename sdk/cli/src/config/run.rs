@@ -9,6 +9,7 @@ use detoxlm::{GenerationConfig, PipelineConfig, Result};
 use serde::Deserialize;
 
 use super::{EvaluationSection, missing, read, resolve_scorer};
+use crate::filters;
 use crate::session::DEFAULT_SCORER;
 
 /// Everything that `detoxlm run` is told. Relative paths are relative to the file.
@@ -21,6 +22,8 @@ pub(crate) struct RunConfig {
     pub(crate) framework: String,
     /// What rates the corpus: `embedded`, `onnx:DIR` or `profanity-check`.
     pub(crate) scorer: String,
+    /// Plugins that drop documents by rules of their own: `NAME.wasm`, or the folder of a `plugin.toml`.
+    pub(crate) filters: Vec<String>,
     /// The directory of the run.
     run: Option<PathBuf>,
     /// Where the file is.
@@ -45,6 +48,7 @@ impl Default for RunConfig {
             model: None,
             framework: "candle".to_owned(),
             scorer: DEFAULT_SCORER.to_owned(),
+            filters: Vec::new(),
             run: None,
             folder: PathBuf::new(),
             seed,
@@ -80,6 +84,7 @@ impl RunConfig {
             resolve(file);
         }
         resolve_scorer(&mut self.scorer, folder);
+        self.filters.iter_mut().for_each(|filter| filters::resolve(filter, folder));
         self.evaluation.resolve(folder);
     }
 

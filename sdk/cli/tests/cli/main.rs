@@ -9,6 +9,8 @@ mod distill;
 mod hub;
 mod methods;
 mod models;
+#[cfg(feature = "plugins")]
+mod plugins;
 #[cfg(feature = "defaults")]
 mod quickstart;
 #[cfg(feature = "perspective")]
