@@ -11,10 +11,12 @@
 
 mod onnx_directory;
 mod perspective;
+mod plugins;
 mod stored_files;
 
 pub use onnx_directory::onnx_directory;
 pub use perspective::{perspective_answer, perspective_record};
+pub use plugins::{plugin_component, plugin_manifest};
 pub use stored_files::{calibration, verdict_cache};
 
 /// A target and a well-formed input for it.
@@ -33,6 +35,8 @@ pub const TARGETS: &[Target] = &[
     Target { name: "onnx_directory", run: onnx_directory, seed: onnx_directory::SEED },
     Target { name: "perspective_answer", run: perspective_answer, seed: perspective::ANSWER },
     Target { name: "perspective_record", run: perspective_record, seed: perspective::RECORD },
+    Target { name: "plugin_component", run: plugin_component, seed: plugins::COMPONENT },
+    Target { name: "plugin_manifest", run: plugin_manifest, seed: plugins::MANIFEST },
     Target { name: "verdict_cache", run: verdict_cache, seed: stored_files::CACHE },
     Target { name: "calibration", run: calibration, seed: stored_files::CALIBRATION },
 ];
