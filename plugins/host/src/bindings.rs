@@ -3,6 +3,7 @@
 wasmtime::component::bindgen!({
     path: "wit",
     world: "scoring-filter",
+    ownership: Borrowing { duplicate_if_necessary: false },
 });
 
 pub(crate) use exports::detoxlm::filter::scoring::{Descriptor, Failure, Sample, Verdict};

@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use crate::bindings;
 use crate::fault::Fault;
-use crate::judge::{Judgement, length};
+use crate::judge::{Judgement, length, to_guest};
 use crate::plugin::{Loaded, Plugin};
 
 /// How one sentence of the contract fared.
@@ -206,10 +206,6 @@ const fn is_answer(judgement: &Judgement) -> bool {
 
 fn same(one: &bindings::Verdict, other: &bindings::Verdict) -> bool {
     format!("{one:?}") == format!("{other:?}")
-}
-
-fn to_guest(sample: &Sample) -> bindings::Sample {
-    bindings::Sample { prompt: sample.prompt.clone(), text: sample.text.clone() }
 }
 
 fn excerpt(text: &str) -> String {

@@ -26,9 +26,8 @@ pub(crate) struct Linked {
     pub(crate) speaks: String,
 }
 
-/// Compiles a component, or takes it from the cache, and checks that it is a plugin.
+/// Compiles a component ([`check_kind`] comes first), or takes it from the cache, and checks that it is a plugin.
 pub(crate) fn link(engine: &Engine, bytes: &[u8], deny_imports: bool) -> Result<Linked> {
-    check_kind(bytes)?;
     let component = Component::new(engine, bytes).map_err(|e| {
         refuse(ErrorKind::InvalidInput, format!("it is not valid: {}", describe(&e)))
             .with_remedy("build it again; `wasm-tools validate` says more")
@@ -58,8 +57,9 @@ pub(crate) fn link(engine: &Engine, bytes: &[u8], deny_imports: bool) -> Result<
     Ok(Linked { instances, imports, speaks })
 }
 
-/// A WebAssembly file begins with its magic number and then says what it is.
-fn check_kind(bytes: &[u8]) -> Result<()> {
+/// Whether bytes are a component at all. A WebAssembly file begins with its magic number and then says what
+/// it is.
+pub(crate) fn check_kind(bytes: &[u8]) -> Result<()> {
     let (message, remedy) = match bytes {
         [b'\0', b'a', b's', b'm', 0x0d, 0, 1, 0, ..] => return Ok(()),
         [b'\0', b'a', b's', b'm', 1, 0, 0, 0, ..] => (

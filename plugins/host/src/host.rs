@@ -152,8 +152,7 @@ impl PluginHost {
     /// when it fails at its start or refuses its settings. The file is named.
     pub fn load(&self, path: impl AsRef<Path>, options: PluginOptions) -> Result<Plugin> {
         let named = find(path.as_ref())?;
-        let bytes = std::fs::read(&named.component)
-            .map_err(|e| Error::io(COMPONENT, "load a plugin", &named.component, e))?;
+        let bytes = read(&named.component)?;
         Plugin::load(self, named, &bytes, options)
     }
 
@@ -196,6 +195,32 @@ impl PluginHost {
         let _permit = self.shared.permits.acquire().await.map_err(|_| gone())?;
         let idle = Idle::take(&self.shared.idle).ok_or_else(gone)?;
         idle.worker.run(work).await
+    }
+}
+
+/// The most bytes of a component: interpreters come with 20 MB.
+const LARGEST: u64 = 256 << 20;
+
+/// A component's bytes. A device or a pipe could go on for ever.
+fn read(path: &Path) -> Result<Vec<u8>> {
+    const OPERATION: &str = "load a plugin";
+    let failed = |e| Error::io(COMPONENT, OPERATION, path, e);
+    let metadata = std::fs::metadata(path).map_err(failed)?;
+    let refused = if !metadata.is_file() {
+        Some("it is not a regular file")
+    } else if metadata.len() > LARGEST {
+        Some("it is larger than 256 MiB")
+    } else {
+        None
+    };
+    match refused {
+        None => std::fs::read(path).map_err(failed),
+        Some(message) => {
+            let error = Error::new(ErrorKind::InvalidInput, COMPONENT, OPERATION, message);
+            Err(error
+                .with_path(path)
+                .with_remedy("name a component, or a folder with a plugin.toml"))
+        }
     }
 }
 

@@ -108,7 +108,7 @@ impl Instance {
     }
 
     /// Asks about texts, with so much fuel.
-    pub(crate) fn score(&mut self, batch: &[Sample], fuel: u64) -> Result<Vec<Verdict>, Fault> {
+    pub(crate) fn score(&mut self, batch: &[Sample<'_>], fuel: u64) -> Result<Vec<Verdict>, Fault> {
         self.store.set_fuel(fuel).map_err(|e| Fault::of(&e))?;
         let scoring = self.guest.detoxlm_filter_scoring();
         let answer = scoring.call_score(&mut self.store, batch);

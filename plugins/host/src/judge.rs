@@ -81,6 +81,10 @@ fn unasked(sample: &Sample, longest: usize) -> Option<Judgement> {
     (length(sample) > longest).then_some(Judgement::TooLong)
 }
 
+pub(crate) fn to_guest(sample: &Sample) -> bindings::Sample<'_> {
+    bindings::Sample { prompt: &sample.prompt, text: &sample.text }
+}
+
 /// Bytes of a text and its prompt.
 pub(crate) fn length(sample: &Sample) -> usize {
     sample.prompt.len() + sample.text.len()
@@ -94,12 +98,8 @@ fn ask<'a>(
     cancellation: &Cancellation,
 ) -> Result<Vec<Judgement>, Fault> {
     let mut shortest = usize::MAX;
-    let batch: Vec<bindings::Sample> = samples
-        .map(|sample| {
-            shortest = shortest.min(length(sample));
-            bindings::Sample { prompt: sample.prompt.clone(), text: sample.text.clone() }
-        })
-        .collect();
+    let batch: Vec<_> =
+        samples.inspect(|sample| shortest = shortest.min(length(sample))).map(to_guest).collect();
     if batch.is_empty() {
         return Ok(Vec::new());
     }

@@ -97,7 +97,7 @@ impl Manifest {
     /// # Errors
     /// Those of [`read`](Self::read) but for the file.
     pub fn parse(text: &str) -> Result<Self> {
-        toml::from_str(text).map_err(|e| {
+        let manifest: Self = toml::from_str(text).map_err(|e| {
             let message = e.message().trim_end().replace('\n', ", ");
             let error = Error::new(ErrorKind::InvalidConfig, COMPONENT, OPERATION, message);
             match e.span() {
@@ -107,7 +107,28 @@ impl Manifest {
                 }
                 None => error,
             }
-        })
+        })?;
+        match manifest.with_control_characters() {
+            None => Ok(manifest),
+            Some(key) => {
+                let message = "it has a control character, which a terminal would obey";
+                let error = Error::new(ErrorKind::InvalidConfig, COMPONENT, OPERATION, message);
+                Err(error.with_key(key).with_remedy("write it without"))
+            }
+        }
+    }
+
+    /// The key of a text for people that has one.
+    fn with_control_characters(&self) -> Option<&'static str> {
+        let Self { licence, languages, data, biases, .. } = self;
+        let has = |text: &String| text.chars().any(char::is_control);
+        let texts = [
+            ("licence", licence.iter().any(has)),
+            ("languages", languages.iter().any(has)),
+            ("data", data.iter().any(has)),
+            ("biases", biases.iter().any(has)),
+        ];
+        texts.into_iter().find_map(|(key, has)| has.then_some(key))
     }
 }
 
@@ -174,6 +195,7 @@ mod tests {
             ("component = 'a'\n[limits]\nfuel_per_text = -1\n", Some(3), "u64"),
             ("component = 'a'\n[drop]\n'a b' = 1.0\n", Some(3), "letters"),
             ("component =\n", Some(1), ""),
+            ("component = 'a'\nbiases = [\"\\u001b[2J\"]\n", None, "biases"),
         ] {
             let error = Manifest::parse(text).unwrap_err();
             assert!(error.to_string().contains(word), "{text}: {error}");

@@ -99,6 +99,8 @@ impl Plugin {
             Some(file) => error.with_path(file),
             None => error,
         };
+        // Before its digest is told to anybody: a manifest may name any file.
+        component::check_kind(bytes).map_err(|e| e.with_path(&path))?;
         let component = sha256(bytes);
         check_digest(&manifest, &component).map_err(in_manifest)?;
         let deny_imports = options.deny_imports;

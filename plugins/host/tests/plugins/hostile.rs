@@ -218,6 +218,19 @@ async fn a_failure_of_its_own_is_of_the_text() {
     assert_eq!(judge(&plugin, &["!", "1"]).await.unwrap(), ["failed: it failed: oops", "0.1"]);
 }
 
+/// A reason goes to terminals and files: it is one line without what a terminal obeys.
+#[tokio::test]
+async fn a_reason_is_only_text() {
+    let guest = Guest {
+        declarations: "(data (i32.const 32) \"a\\1b[2J\\07\\0ab\")",
+        ..Guest::on_bad(on_bad!(
+            "(call $string (local.get $out) (i32.const 1) (i32.const 32) (i32.const 8))"
+        ))
+    };
+    let judged = judge(&Place::new().load(&guest), &["!"]).await.unwrap();
+    assert_eq!(judged, ["rejected: a [2J b"]);
+}
+
 #[tokio::test]
 async fn nothing_is_kept_from_call_to_call() {
     // It counts its calls and gives the count away.

@@ -51,6 +51,23 @@ fn a_manifest_is_believed_and_checked() {
     assert_eq!(refused("colour = 1").line_number(), Some(2));
 }
 
+/// What a manifest names is read only if it is a file and a component, and its digest is told only then.
+#[cfg(unix)]
+#[test]
+fn a_manifest_cannot_make_the_host_read_anything() {
+    let place = Place::new();
+    place.write("secret.txt", "a password");
+    let secret = place.path().join("secret.txt");
+    for (named, word) in [("/dev/zero", "regular file"), (secret.to_str().unwrap(), "WebAssembly")]
+    {
+        let wrong = "0".repeat(64);
+        place.write("plugin.toml", format!("component = {named:?}\nsha256 = \"{wrong}\"\n"));
+        let error = place.host.load(place.path(), PluginOptions::default()).unwrap_err();
+        assert!(error.to_string().contains(word), "{error}");
+        assert!(!error.to_string().contains("SHA-256"), "{error}");
+    }
+}
+
 #[test]
 fn what_is_packed_is_loaded() {
     let place = Place::new();

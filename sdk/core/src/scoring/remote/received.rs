@@ -87,10 +87,12 @@ pub fn describe_status(status: u16, message: &str) -> String {
     }
 }
 
-/// A message on one line, cut after 300 characters.
+/// A message of somebody else's on one line, cut after 300 characters: without control characters, which
+/// a terminal would obey.
 #[must_use]
 pub fn one_line(message: &str) -> String {
-    let mut line: String = message.split_whitespace().collect::<Vec<_>>().join(" ");
+    let words = message.split(|c: char| c.is_whitespace() || c.is_control());
+    let mut line: String = words.filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ");
     if let Some((end, _)) = line.char_indices().nth(LONGEST_MESSAGE) {
         line.truncate(end);
         line.push('…');
