@@ -17,6 +17,7 @@ use detoxlm_guest::{Plugin, Sample, SettingsError, Verdict};
 use serde::Deserialize;
 
 use list::List;
+use readings::readings;
 use search::Search;
 
 /// The longest entry, in bytes: how far a search looks ahead.
@@ -48,6 +49,8 @@ impl Default for Settings {
 #[derive(Debug)]
 pub struct WordList {
     lists: Vec<List>,
+    /// Whether an entry may begin with a byte, however read: asked of every byte of a text.
+    begins: [bool; 256],
     disguises: bool,
     minimum: u32,
 }
@@ -94,12 +97,15 @@ impl Plugin for WordList {
             let entries: Result<_, _> = words.iter().map(|word| entry("words", word)).collect();
             lists.push(List::own(entries?));
         }
-        Ok(Self { lists, disguises, minimum })
+        let begins = |list: &List, byte| readings(byte).iter().any(|&letter| list.begins(letter));
+        let begins = std::array::from_fn(|byte| lists.iter().any(|list| begins(list, byte as u8)));
+        Ok(Self { lists, begins, disguises, minimum })
     }
 
     fn judge(&self, sample: Sample<'_>) -> Verdict {
         let text = spelling(sample.text, self.disguises);
-        match (Search { text: &text, disguises: self.disguises }).count(&self.lists) {
+        let search = Search { text: &text, disguises: self.disguises, begins: &self.begins };
+        match search.count(&self.lists) {
             found if found < self.minimum => Verdict::PASS,
             1 => Verdict::Reject("1 listed word".into()),
             found => Verdict::Reject(format!("{found} listed words")),

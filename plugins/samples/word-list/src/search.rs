@@ -17,6 +17,8 @@ pub(crate) struct Search<'t> {
     pub(crate) text: &'t str,
     /// Whether disguises are seen through.
     pub(crate) disguises: bool,
+    /// Whether an entry may begin with a byte.
+    pub(crate) begins: &'t [bool; 256],
 }
 
 /// What a path through the text has made use of.
@@ -43,10 +45,6 @@ impl Path {
 impl Search<'_> {
     /// How many entries the text has, none within another.
     pub(crate) fn count(self, lists: &[List]) -> u32 {
-        let begins = |byte| {
-            let begins = |list: &List| readings(byte).iter().any(|&letter| list.begins(letter));
-            lists.iter().any(begins)
-        };
         let (mut count, mut at) = (0, 0);
         let mut after_word = false;
         for (here, &byte) in self.text.as_bytes().iter().enumerate() {
@@ -58,7 +56,7 @@ impl Search<'_> {
             };
             let within_word = after_word && is_word;
             after_word = is_word;
-            if here < at || within_word || !begins(byte) || self.is_in_run(here) {
+            if here < at || within_word || !self.begins[usize::from(byte)] || self.is_in_run(here) {
                 continue;
             }
             let longest = |list| self.longest(list, 0, here, Path::default());
