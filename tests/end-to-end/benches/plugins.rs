@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use detoxlm::Sample;
 use detoxlm::plugins::{HostConfig, Plugin, PluginHost, PluginOptions};
-use detoxlm_guest::{Configured, native};
+use detoxlm_guest::{Configured, Sample as Text, native};
 use detoxlm_linear_toxicity::LinearToxicity;
 use detoxlm_personal_data::PersonalData;
 use detoxlm_repetition::Repetition;
@@ -37,12 +37,11 @@ fn main() {
         "| plugin | native, us a text | component | ratio | overhead, us | compiled, ms | cached, ms |"
     );
     println!("|---|---:|---:|---:|---:|---:|---:|");
-    let row = |path: &str, judge: &dyn Fn(&[detoxlm_guest::Sample<'_>])| {
+    let row = |path: &str, judge: &dyn Fn(&[Text<'_>])| {
         let (plugin, first) = load(&host(), path);
         let (_, second) = load(&host(), path);
         let name = &plugin.info().name;
-        let texts: Vec<_> =
-            samples.iter().map(|sample| detoxlm_guest::Sample::new(&sample.text)).collect();
+        let texts: Vec<_> = samples.iter().map(|sample| Text::new(&sample.text)).collect();
         let (mut natively, mut inside) = (Duration::MAX, Duration::MAX);
         for _ in 0..ROUNDS {
             natively = natively.min(time(|| judge(&texts)));
@@ -59,10 +58,10 @@ fn main() {
         );
     };
     row("host/tests/components/v0.1.0.wasm", &first_byte);
-    row("samples/linear-toxicity", &*native_code::<LinearToxicity, 1>());
-    row("samples/word-list", &*native_code::<WordList, 0>());
-    row("samples/personal-data", &*native_code::<PersonalData, 0>());
-    row("samples/repetition", &*native_code::<Repetition, 0>());
+    row("samples/linear-toxicity", &native_code::<LinearToxicity, 1>());
+    row("samples/word-list", &native_code::<WordList, 0>());
+    row("samples/personal-data", &native_code::<PersonalData, 0>());
+    row("samples/repetition", &native_code::<Repetition, 0>());
     let (plugin, _) = load(&host(), "samples/word-list");
     let few = &samples[..4];
     ask(&runtime, &plugin, few);
@@ -74,7 +73,7 @@ fn main() {
 }
 
 /// What the plugin `test` does: it hardly looks at a text.
-fn first_byte(texts: &[detoxlm_guest::Sample<'_>]) {
+fn first_byte(texts: &[Text<'_>]) {
     let value =
         |text: &str| text.bytes().next().map(|byte| f32::from(byte.wrapping_sub(b'0')) / 10.0);
     let values: Vec<_> = texts.iter().map(|sample| value(sample.text)).collect();
@@ -82,12 +81,11 @@ fn first_byte(texts: &[detoxlm_guest::Sample<'_>]) {
 }
 
 /// Native code of a plugin, as a function of texts.
-fn native_code<P: detoxlm_guest::Plugin<N>, const N: usize>()
--> Box<dyn Fn(&[detoxlm_guest::Sample<'_>])> {
+fn native_code<P: detoxlm_guest::Plugin<N>, const N: usize>() -> impl Fn(&[Text<'_>]) {
     let configured: Configured<P, N> = native("{}").expect("settings");
-    Box::new(move |texts| {
+    move |texts: &[Text<'_>]| {
         std::hint::black_box(configured.score(texts).expect("verdicts"));
-    })
+    }
 }
 
 fn load(host: &PluginHost, path: &str) -> (Plugin, Duration) {

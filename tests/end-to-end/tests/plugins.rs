@@ -1,8 +1,9 @@
 //! The sample plugins: each component is its source, keeps the contract, and does what it says.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use detoxlm::corpus::{JsonlReader, TextRow};
+use detoxlm::corpus::JsonlReader;
 use detoxlm::plugins::check::check;
 use detoxlm::plugins::testing::{Answer, differences};
 use detoxlm::plugins::{HostConfig, Judgement, Plugin, PluginHost, PluginOptions};
@@ -10,6 +11,7 @@ use detoxlm::profanity_check::ProfanityCheck;
 use detoxlm::{Attribute, Sample, ToxicityScorer as _};
 use detoxlm_conformance as conformance;
 use detoxlm_guest::{Configured, Verdict, native};
+use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 fn folder(name: &str) -> PathBuf {
@@ -74,7 +76,10 @@ fn samples() -> Vec<Sample> {
     samples
 }
 
-async fn is_its_source<P: detoxlm_guest::Plugin<N>, const N: usize>(name: &str, settings: Value) {
+async fn is_its_source<P, const N: usize>(name: &str, settings: Value)
+where
+    P: detoxlm_guest::Plugin<N> + Send + Sync,
+{
     let source: Configured<P, N> = native(&settings.to_string()).unwrap();
     let plugin = load(name, settings);
     let descriptor = source.describe();
@@ -146,39 +151,52 @@ async fn plugins_in_other_languages() {
             println!("{name} is not built: skipped");
             continue;
         }
-        let host = host();
-        let plugin = host.load(folder(name), PluginOptions::default()).unwrap();
-        let rows = JsonlReader::<TextRow>::open(folder(name).join("cases.jsonl")).unwrap();
-        for row in rows {
-            let row = row.unwrap();
-            let plugin = match row.fields.get("settings").and_then(Value::as_object) {
-                Some(settings) => {
-                    let options = PluginOptions::default().with_settings(settings.clone());
-                    host.load(folder(name), options).unwrap()
+        // Compiling an interpreter takes a while.
+        let cache = tempfile::tempdir().unwrap();
+        let host = PluginHost::new(HostConfig::default().with_cache(cache.path())).unwrap();
+        for case in JsonlReader::<Case>::open(folder(name).join("cases.jsonl")).unwrap() {
+            let case = case.unwrap();
+            let options = PluginOptions::default().with_settings(case.settings.clone());
+            match (host.load(folder(name), options), &case.bad_settings) {
+                (Ok(plugin), None) => {
+                    let judged = plugin.judge(&[Sample::new(case.text.as_str())]).await.unwrap();
+                    assert!(case.says(&judged[0]), "{name}: {case:?}: {:?}", judged[0]);
                 }
-                None => plugin.clone(),
-            };
-            let judged = plugin.judge(&[Sample::new(row.text.as_str())]).await.unwrap();
-            assert!(is_as_said(&judged[0], &row.fields), "{name}: {row:?}: {:?}", judged[0]);
+                (Err(error), Some(why)) => assert!(error.message().contains(why), "{error}"),
+                (outcome, _) => panic!("{name}: {case:?}: {outcome:?}"),
+            }
         }
+        let plugin = host.load(folder(name), PluginOptions::default()).unwrap();
         for finding in check(&plugin, &samples()[..30]).await.unwrap() {
             assert_eq!(finding.broken, None, "{name}: {}", finding.rule);
         }
     }
 }
 
-/// A case says `scores`, `reject` or `abstain`.
-fn is_as_said(judgement: &Judgement, said: &Map<String, Value>) -> bool {
-    match judgement {
-        Judgement::Scored(scores) => said.get("scores").is_some_and(|expected| {
-            scores.iter().all(|(name, value)| {
-                let expected = expected.get(name.as_str()).and_then(Value::as_f64);
-                expected.is_some_and(|expected| (expected - f64::from(value)).abs() < 1e-6)
-            })
-        }),
-        Judgement::Rejected(why) => said.get("reject") == Some(&json!(why)),
-        Judgement::Abstained(why) => said.get("abstain") == Some(&json!(why)),
-        Judgement::Passed => said.get("scores") == Some(&json!({})),
-        _ => false,
+/// What a plugin makes of a text, or of settings.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Case {
+    text: String,
+    settings: Map<String, Value>,
+    scores: Option<BTreeMap<Attribute, f32>>,
+    reject: Option<String>,
+    abstain: Option<String>,
+    bad_settings: Option<String>,
+}
+
+impl Case {
+    fn says(&self, judgement: &Judgement) -> bool {
+        match judgement {
+            Judgement::Scored(scores) => self.scores.as_ref().is_some_and(|expected| {
+                let near = |value: f32, expected: &f32| (value - expected).abs() < 1e-6;
+                scores
+                    .iter()
+                    .all(|(name, value)| expected.get(name).is_some_and(|e| near(value, e)))
+            }),
+            Judgement::Rejected(why) => self.reject.as_ref() == Some(why),
+            Judgement::Abstained(why) => self.abstain.as_ref() == Some(why),
+            _ => false,
+        }
     }
 }

@@ -1,4 +1,3 @@
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use detoxlm::plugins::check::usage;
@@ -6,24 +5,15 @@ use detoxlm::plugins::{HostConfig, Plugin, PluginHost};
 use detoxlm::{Error, Result, Sample};
 use serde_json::json;
 
-use super::{PluginArguments, texts};
+use super::TrialArguments;
 use crate::session::Report;
 use crate::text::{bytes, rate, table, thousands};
 
 /// How long each figure is measured.
 const SPAN: Duration = Duration::from_secs(2);
 
-#[derive(Debug, clap::Args)]
-pub(crate) struct Arguments {
-    #[command(flatten)]
-    plugin: PluginArguments,
-    /// JSONL with a field `text`: what to measure it on; harmless texts of ours otherwise
-    #[arg(long = "in", value_name = "FILE")]
-    input: Option<PathBuf>,
-}
-
-pub(super) async fn run(arguments: &Arguments) -> Result<Report> {
-    let samples = texts::read(arguments.input.as_deref())?;
+pub(super) async fn run(arguments: &TrialArguments) -> Result<Report> {
+    let samples = arguments.samples()?;
     let cache = tempfile::tempdir().map_err(|e| {
         Error::io("command line", "make a temporary folder", std::env::temp_dir(), e)
     })?;

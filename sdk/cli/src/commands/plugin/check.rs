@@ -1,26 +1,14 @@
-use std::path::PathBuf;
-
 use detoxlm::Result;
 use detoxlm::plugins::check::{Finding, Usage, check, usage};
 use serde_json::json;
 
-use super::{PluginArguments, texts};
+use super::TrialArguments;
 use crate::session::Report;
 use crate::text::{bytes, table, thousands};
 
-#[derive(Debug, clap::Args)]
-pub(crate) struct Arguments {
-    #[command(flatten)]
-    plugin: PluginArguments,
-    /// JSONL with a field `text`: texts of the kind that the plugin is for; harmless ones of ours
-    /// otherwise
-    #[arg(long = "in", value_name = "FILE")]
-    input: Option<PathBuf>,
-}
-
-pub(super) async fn run(arguments: &Arguments) -> Result<Report> {
+pub(super) async fn run(arguments: &TrialArguments) -> Result<Report> {
     let plugin = arguments.plugin.load()?;
-    let samples = texts::read(arguments.input.as_deref())?;
+    let samples = arguments.samples()?;
     let findings = check(&plugin, &samples).await?;
     let broken = findings.iter().filter(|finding| finding.broken.is_some()).count();
     let usage = if broken == 0 { Some(usage(&plugin, &samples).await?) } else { None };

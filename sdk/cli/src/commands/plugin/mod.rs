@@ -9,8 +9,8 @@ mod texts;
 
 use std::path::PathBuf;
 
-use detoxlm::Result;
 use detoxlm::plugins::{Plugin, PluginHost, PluginOptions};
+use detoxlm::{Result, Sample};
 
 use crate::session::{Report, Session};
 
@@ -22,9 +22,9 @@ pub(crate) enum PluginCommand {
     /// Ask a plugin about texts
     Run(run::Arguments),
     /// Check that a plugin keeps the contract and is within its limits, before it is published
-    Check(check::Arguments),
+    Check(TrialArguments),
     /// Measure how fast a plugin is
-    Bench(bench::Arguments),
+    Bench(TrialArguments),
     /// Make a component of a compiled module, and write its SHA-256 into its plugin.toml
     Pack(pack::Arguments),
 }
@@ -38,6 +38,23 @@ pub(crate) struct PluginArguments {
     /// Refuse a plugin that imports anything
     #[arg(long)]
     deny_imports: bool,
+}
+
+/// Which plugin, and what to try it on.
+#[derive(Debug, clap::Args)]
+pub(crate) struct TrialArguments {
+    #[command(flatten)]
+    plugin: PluginArguments,
+    /// JSONL with a field `text`: texts of the kind that the plugin is for; harmless ones of ours
+    /// otherwise
+    #[arg(long = "in", value_name = "FILE")]
+    input: Option<PathBuf>,
+}
+
+impl TrialArguments {
+    fn samples(&self) -> Result<Vec<Sample>> {
+        texts::read(self.input.as_deref())
+    }
 }
 
 impl PluginArguments {
