@@ -1,8 +1,8 @@
 //! What must not panic, whatever bytes it is given: each target takes bytes, and lets errors pass.
 //!
 //! `cargo test -p detoxlm-fuzz` gives every target 200 spoiled seeds, or as many as the environment
-//! variable `DETOXLM_FUZZ_TRIALS` says. For as long as one
-//! likes, guided by coverage, with `cargo install cargo-fuzz`:
+//! variable `DETOXLM_FUZZ_TRIALS` says; `DETOXLM_FUZZ_TARGET` names the only one to run. For as long as
+//! one likes, guided by coverage, with `cargo install cargo-fuzz`:
 //!
 //! ```sh
 //! cd tests/fuzz/guided
