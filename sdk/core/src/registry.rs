@@ -1,7 +1,7 @@
 //! Names to implementations: a value that the user owns, not a global.
 
 use std::collections::BTreeMap;
-use std::fmt::{self, Debug};
+use std::fmt::Debug;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -95,16 +95,24 @@ pub struct Framework {
     pub trainer: Arc<dyn Trainer>,
 }
 
-/// Ways to name scorers, or filters.
-struct Schemes<T: ?Sized>(BTreeMap<&'static str, Scheme<T>>);
+/// Ways to name scorers, or filters, that factories `F` make.
+#[derive(Clone, Debug)]
+struct Schemes<F>(BTreeMap<&'static str, Scheme<F>>);
 
-struct Scheme<T: ?Sized> {
+#[derive(Clone, Copy, Debug)]
+struct Scheme<F> {
     /// How it is written: `onnx:DIR`, or `profanity-check` where nothing follows.
     usage: &'static str,
-    factory: Factory<T>,
+    factory: F,
 }
 
-impl<T: ?Sized> Schemes<T> {
+impl<F> Default for Schemes<F> {
+    fn default() -> Self {
+        Self(BTreeMap::new())
+    }
+}
+
+impl<T: ?Sized> Schemes<Factory<T>> {
     fn add(&mut self, usage: &'static str, factory: Factory<T>) {
         let scheme = usage.split_once(':').map_or(usage, |(scheme, _)| scheme);
         self.0.insert(scheme, Scheme { usage, factory });
@@ -132,35 +140,14 @@ impl<T: ?Sized> Schemes<T> {
     }
 }
 
-impl<T: ?Sized> Default for Schemes<T> {
-    fn default() -> Self {
-        Self(BTreeMap::new())
-    }
-}
-
-impl<T: ?Sized> Clone for Schemes<T> {
-    fn clone(&self) -> Self {
-        let copy = |(name, scheme): (&&'static str, &Scheme<T>)| {
-            (*name, Scheme { usage: scheme.usage, factory: scheme.factory })
-        };
-        Self(self.0.iter().map(copy).collect())
-    }
-}
-
-impl<T: ?Sized> Debug for Schemes<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.0.values().map(|scheme| scheme.usage)).finish()
-    }
-}
-
 /// The implementations that configurations can name.
 ///
 /// A backend offers `register(&mut Registry)`; the facade's registry has called those of all
 /// enabled features.
 #[derive(Clone, Debug, Default)]
 pub struct Registry {
-    scorers: Schemes<dyn ToxicityScorer>,
-    filters: Schemes<dyn Filter>,
+    scorers: Schemes<ScorerFactory>,
+    filters: Schemes<FilterFactory>,
     frameworks: BTreeMap<&'static str, Framework>,
 }
 
