@@ -11,16 +11,14 @@ use detoxlm::selection::Candidate;
 use detoxlm::{Decision, Error, ErrorKind, Filter, Result, Sample};
 use tempfile::NamedTempFile;
 
-use crate::rows::sample;
-
-/// Rows that are asked about at once.
-const BATCH: usize = 1024;
+use crate::rows::{in_batches, sample};
 
 /// The decisions of filters on the rows of a file, in their order.
 #[derive(Debug)]
 pub(crate) struct Decisions {
     names: Vec<String>,
-    file: NamedTempFile,
+    /// Nothing where there are no filters.
+    file: Option<NamedTempFile>,
 }
 
 impl Decisions {
@@ -29,23 +27,18 @@ impl Decisions {
     /// # Errors
     /// When a row is malformed, a filter fails, or the decisions cannot be kept.
     pub(crate) async fn of(filters: &[Arc<dyn Filter>], rows: &Path) -> Result<Self> {
+        let names = filters.iter().map(|filter| filter.info().name.clone()).collect();
+        if filters.is_empty() {
+            return Ok(Self { names, file: None });
+        }
         let failed = |e| Error::io("command line", "keep decisions", std::env::temp_dir(), e);
         let mut file = tempfile::Builder::new()
             .prefix("detoxlm-")
             .suffix(".jsonl")
             .tempfile()
             .map_err(failed)?;
-        let names = filters.iter().map(|filter| filter.info().name.clone()).collect();
-        if filters.is_empty() {
-            return Ok(Self { names, file });
-        }
-        let mut rows = JsonlReader::<ScoredTextRow>::open(rows)?;
-        loop {
-            let batch: Vec<ScoredTextRow> = rows.by_ref().take(BATCH).collect::<Result<_>>()?;
-            if batch.is_empty() {
-                break;
-            }
-            let samples: Vec<Sample> = batch.iter().map(|scored| sample(&scored.row)).collect();
+        for batch in in_batches::<ScoredTextRow>(rows)? {
+            let samples: Vec<Sample> = batch?.iter().map(|scored| sample(&scored.row)).collect();
             let mut decisions: Vec<Vec<Decision>> = vec![Vec::new(); samples.len()];
             for filter in filters {
                 let answers = filter.decide(&samples).await?;
@@ -58,7 +51,7 @@ impl Decisions {
             }
         }
         file.flush().map_err(failed)?;
-        Ok(Self { names, file })
+        Ok(Self { names, file: Some(file) })
     }
 
     /// Begins a pass.
@@ -66,10 +59,7 @@ impl Decisions {
     /// # Errors
     /// When they cannot be read.
     pub(crate) fn read(&self) -> Result<DecisionsInOrder<'_>> {
-        let rows = match self.names.is_empty() {
-            true => None,
-            false => Some(JsonlReader::open(self.file.path())?),
-        };
+        let rows = self.file.as_ref().map(|file| JsonlReader::open(file.path())).transpose()?;
         Ok(DecisionsInOrder { names: &self.names, rows })
     }
 }

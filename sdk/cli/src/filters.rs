@@ -1,6 +1,6 @@
 //! Filters, as users name them.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use detoxlm::{Filter, Registry, Result};
@@ -30,8 +30,7 @@ pub(crate) fn load(specifications: &[String], registry: &Registry) -> Result<Vec
 pub(crate) fn resolve(specification: &mut String, folder: &Path) {
     let full = with_scheme(specification);
     if let Some((scheme, path)) = full.split_once(':') {
-        let path = folder.join(PathBuf::from(path));
-        *specification = format!("{scheme}:{}", path.display());
+        *specification = format!("{scheme}:{}", folder.join(path).display());
     }
 }
 

@@ -21,6 +21,20 @@ pub(crate) fn check<T: DeserializeOwned>(path: &Path) -> Result<Option<u64>> {
     JsonlReader::<T>::open(path)?.try_fold(0_u64, |count, row| row.map(|_| count + 1)).map(Some)
 }
 
+/// Rows that are held at once.
+const BATCH: usize = 1024;
+
+/// The rows of a file, so many at a time.
+pub(crate) fn in_batches<T: DeserializeOwned>(
+    path: &Path,
+) -> Result<impl Iterator<Item = Result<Vec<T>>>> {
+    let mut rows = JsonlReader::<T>::open(path)?;
+    Ok(std::iter::from_fn(move || {
+        let batch = rows.by_ref().take(BATCH).collect::<Result<Vec<_>>>();
+        (!matches!(&batch, Ok(rows) if rows.is_empty())).then_some(batch)
+    }))
+}
+
 /// A row's text, with its prompt where it has one.
 pub(crate) fn sample(row: &TextRow) -> Sample {
     let prompt = row.fields.get("prompt").and_then(Value::as_str).unwrap_or_default();

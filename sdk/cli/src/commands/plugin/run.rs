@@ -1,18 +1,15 @@
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use detoxlm::corpus::{JsonlReader, JsonlWriter, TextRow};
+use detoxlm::corpus::{JsonlWriter, TextRow};
 use detoxlm::plugins::{Judgement, Plugin};
 use detoxlm::{Result, Sample};
 use serde::Serialize;
 use serde_json::json;
 
 use super::PluginArguments;
-use crate::rows::sample;
+use crate::rows::{in_batches, sample};
 use crate::session::{Report, Session};
 use crate::text::table;
-
-/// Rows that are read before they are asked about.
-const BATCH: usize = 1024;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
@@ -60,15 +57,12 @@ async fn on_texts(plugin: &Plugin, texts: &[String]) -> Result<Report> {
     Ok(Report::new(json, table(&rows)))
 }
 
-async fn on_file(plugin: &Plugin, input: &PathBuf, arguments: &Arguments) -> Result<Report> {
-    let mut rows = JsonlReader::<TextRow>::open(input)?;
+async fn on_file(plugin: &Plugin, input: &Path, arguments: &Arguments) -> Result<Report> {
+    let batches = in_batches::<TextRow>(input)?;
     let mut writer = JsonlWriter::create(&arguments.out)?;
     let mut counts = std::collections::BTreeMap::new();
-    loop {
-        let batch: Vec<TextRow> = rows.by_ref().take(BATCH).collect::<Result<_>>()?;
-        if batch.is_empty() {
-            break;
-        }
+    for batch in batches {
+        let batch = batch?;
         let samples: Vec<Sample> = batch.iter().map(sample).collect();
         for (row, judgement) in batch.iter().zip(plugin.judge(&samples).await?) {
             *counts.entry(kind(&judgement)).or_insert(0_u64) += 1;
