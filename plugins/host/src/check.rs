@@ -1,9 +1,10 @@
 //! What an author runs before publishing a plugin: does it keep the contract, and is it within its limits?
 
+use std::sync::Arc;
+
 use detoxlm_core::{Cancellation, Result, Sample};
 use serde::Serialize;
 
-use crate::bindings;
 use crate::fault::Fault;
 use crate::judge::{Judgement, length, to_guest};
 use crate::plugin::{Loaded, Plugin};
@@ -124,8 +125,7 @@ async fn on_one_instance(plugin: &Plugin, samples: Vec<Sample>) -> Result<Vec<Fi
         let second = instance.score(&batch, fuel);
         let remembers = match (first, second) {
             (Ok(first), Ok(second)) => {
-                let differing =
-                    first.iter().zip(&second).position(|(one, other)| !same(one, other));
+                let differing = first.iter().zip(&second).position(|(one, other)| one != other);
                 differing
                     .map(|at| format!("text {}: {:?}, then {:?}", at + 1, first[at], second[at]))
             }
@@ -161,16 +161,14 @@ async fn inside<T: Send + 'static>(
     plugin: &Plugin,
     work: impl FnOnce(&Loaded, &Cancellation) -> Result<T, Fault> + Send + 'static,
 ) -> Result<T> {
-    let loaded = plugin.share();
-    let host = loaded.host().clone();
+    let loaded = Arc::clone(plugin.loaded());
     let on_thread = move |cancellation: &Cancellation| {
-        let outcome = loaded.host().timed(|| work(&loaded, cancellation));
-        outcome.map_err(|fault| {
+        work(&loaded, cancellation).map_err(|fault| {
             let why = fault.describe(loaded.limits());
             crate::judge::error(&loaded, &fault, why)
         })
     };
-    host.run(on_thread).await
+    plugin.loaded().host().run(on_thread).await
 }
 
 const fn finding(rule: &'static str, broken: Option<String>) -> Finding {
@@ -202,10 +200,6 @@ fn difference(texts: &[Sample], one: &[Judgement], other: &[Judgement]) -> Optio
 
 const fn is_answer(judgement: &Judgement) -> bool {
     !matches!(judgement, Judgement::Blank | Judgement::TooLong | Judgement::Failed(_))
-}
-
-fn same(one: &bindings::Verdict, other: &bindings::Verdict) -> bool {
-    format!("{one:?}") == format!("{other:?}")
 }
 
 fn excerpt(text: &str) -> String {

@@ -15,9 +15,9 @@ use crate::limits::Limits;
 const STACK: usize = 512 << 10;
 
 /// Core modules and tables of a component: Python's have more than 20 modules.
-const PARTS: u32 = 64;
+pub(crate) const PARTS: u32 = 64;
 /// Memories of a component.
-const MEMORIES: u32 = 4;
+pub(crate) const MEMORIES: u32 = 4;
 
 /// Bytes of a memory or table that stay with the process between instances. They are cleared all the same,
 /// and the next instance need not have its pages given by the system again.

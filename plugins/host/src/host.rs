@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use detoxlm_core::{Cancellation, Error, ErrorKind, Result, Worker};
 use tokio::sync::Semaphore;
@@ -172,19 +172,20 @@ impl PluginHost {
         &self.shared.engine
     }
 
-    /// Runs something that has one instance at a time on the caller's thread.
-    pub(crate) fn here<T>(&self, work: impl FnOnce() -> T) -> T {
-        let _alone = self.shared.loading.lock().unwrap_or_else(PoisonError::into_inner);
-        self.timed(work)
+    /// When a call that begins now is out of time.
+    pub(crate) fn deadline(&self) -> Instant {
+        Instant::now() + self.shared.config.deadline
     }
 
-    /// Runs something with the clock going.
-    pub(crate) fn timed<T>(&self, work: impl FnOnce() -> T) -> T {
+    /// Runs something that has one instance at a time on the caller's thread, with the clock going.
+    pub(crate) fn here<T>(&self, work: impl FnOnce() -> T) -> T {
+        let _alone = self.shared.loading.lock().unwrap_or_else(PoisonError::into_inner);
         let _running = self.shared.ticker.run();
         work()
     }
 
-    /// Runs `work` on the next thread that is free. Dropping the future sets the cancellation.
+    /// Runs `work` on the next thread that is free, with the clock going. Dropping the future sets the
+    /// cancellation.
     pub(crate) async fn run<T, F>(&self, work: F) -> Result<T>
     where
         T: Send + 'static,
@@ -194,7 +195,12 @@ impl PluginHost {
             || Error::new(ErrorKind::Internal, COMPONENT, "run a plugin", "no thread is left");
         let _permit = self.shared.permits.acquire().await.map_err(|_| gone())?;
         let idle = Idle::take(&self.shared.idle).ok_or_else(gone)?;
-        idle.worker.run(work).await
+        let shared = Arc::clone(&self.shared);
+        let timed = move |cancellation: &Cancellation| {
+            let _running = shared.ticker.run();
+            work(cancellation)
+        };
+        idle.worker.run(timed).await
     }
 }
 

@@ -6,11 +6,9 @@ use detoxlm_core::Cancellation;
 use wasmtime::{Result as WasmResult, Store, UpdateDeadline};
 
 use crate::bindings::{Descriptor, Sample, ScoringFilter, ScoringFilterPre, Verdict};
+use crate::engine::{MEMORIES, PARTS};
 use crate::fault::Fault;
 use crate::limits::Limits;
-
-/// Instances of core modules in one component.
-const INSTANCES: usize = 64;
 
 /// Bytes of an answer, about.
 const ANSWER: usize = 1 << 20;
@@ -42,15 +40,15 @@ impl wasmtime::ResourceLimiter for State {
     }
 
     fn instances(&self) -> usize {
-        INSTANCES
+        PARTS as usize
     }
 
     fn memories(&self) -> usize {
-        INSTANCES
+        MEMORIES as usize
     }
 
     fn tables(&self) -> usize {
-        INSTANCES
+        PARTS as usize
     }
 }
 

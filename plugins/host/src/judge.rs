@@ -1,7 +1,5 @@
 //! From texts to what a plugin says of each.
 
-use std::time::Instant;
-
 use detoxlm_core::remote::one_line;
 use detoxlm_core::{Cancellation, Error, ErrorKind, Result, Sample, Scores};
 use serde::Serialize;
@@ -172,7 +170,7 @@ impl Loaded {
         settings: &str,
         cancellation: Option<Cancellation>,
     ) -> Result<Instance, Fault> {
-        let deadline = Instant::now() + self.host().config().deadline;
+        let deadline = self.host().deadline();
         let mut instance = Instance::new(self.instances(), self.limits(), deadline, cancellation)?;
         instance.configure(settings)?;
         Ok(instance)

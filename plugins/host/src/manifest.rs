@@ -118,6 +118,11 @@ impl Manifest {
         }
     }
 
+    /// Whether a component in its own folder is the one that it names.
+    pub(crate) fn is_about(&self, component: &Path) -> bool {
+        component.file_name().is_some_and(|name| self.component == Path::new(name))
+    }
+
     /// The key of a text for people that has one.
     fn with_control_characters(&self) -> Option<&'static str> {
         let Self { licence, languages, data, biases, .. } = self;
@@ -153,9 +158,7 @@ pub(crate) fn find(path: &Path) -> Result<Named> {
     let beside = path.with_file_name(FILE);
     if beside.is_file() {
         let manifest = Manifest::read(&beside)?;
-        let is_about_it = manifest.component.file_name() == path.file_name()
-            && manifest.component.components().count() == 1;
-        if is_about_it {
+        if manifest.is_about(path) {
             return Ok(Named { component: path.into(), manifest, said_in: Some(beside) });
         }
     }

@@ -8,6 +8,7 @@ use wit_component::ComponentEncoder;
 use wit_component::metadata::decode;
 
 use crate::COMPONENT;
+use crate::component::check_kind;
 use crate::manifest::{FILE, Manifest};
 use crate::sha256::sha256;
 
@@ -38,8 +39,7 @@ pub fn pack(module: impl AsRef<Path>, out: impl AsRef<Path>) -> Result<Packed> {
     let component = encode(&bytes).map_err(|e| e.with_path(module))?;
     let sha256 = sha256(&component);
     let manifest = out.with_file_name(FILE);
-    let is_about_it =
-        manifest.is_file() && Manifest::read(&manifest)?.component.file_name() == out.file_name();
+    let is_about_it = manifest.is_file() && Manifest::read(&manifest)?.is_about(out);
     files::write_atomically(out, &component)?;
     if is_about_it {
         write_digest(&manifest, &sha256)?;
@@ -49,7 +49,7 @@ pub fn pack(module: impl AsRef<Path>, out: impl AsRef<Path>) -> Result<Packed> {
 
 /// A component of a module's bytes.
 fn encode(bytes: &[u8]) -> Result<Vec<u8>> {
-    if bytes.starts_with(b"\0asm\x0d\0\x01\0") {
+    if check_kind(bytes).is_ok() {
         return Ok(bytes.to_vec());
     }
     let refuse = |message: String| {

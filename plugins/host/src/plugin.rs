@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Instant;
 
 use detoxlm_core::{Attribute, Digest, DigestBuilder, Error, ErrorKind, Info, Result, Sample};
 use futures_util::future::try_join_all;
@@ -208,19 +207,13 @@ impl Plugin {
     pub async fn judge(&self, samples: &[Sample]) -> Result<Vec<Judgement>> {
         let calls = batches(samples).map(|batch| {
             let (loaded, batch) = (Arc::clone(&self.loaded), batch.to_vec());
-            let work =
-                move |cancellation: &_| loaded.host.timed(|| judge(&loaded, &batch, cancellation));
-            self.loaded.host.run(work)
+            self.loaded.host.run(move |cancellation| judge(&loaded, &batch, cancellation))
         });
         Ok(try_join_all(calls).await?.into_iter().flatten().collect())
     }
 
-    pub(crate) fn loaded(&self) -> &Loaded {
+    pub(crate) const fn loaded(&self) -> &Arc<Loaded> {
         &self.loaded
-    }
-
-    pub(crate) fn share(&self) -> Arc<Loaded> {
-        Arc::clone(&self.loaded)
     }
 
     /// The same plugin under [`FailurePolicy::Abstain`].
@@ -267,8 +260,7 @@ fn first_start(
         };
         Error::new(kind, COMPONENT, doing, why).with_remedy(remedy)
     };
-    let deadline = Instant::now() + host.config().deadline;
-    let mut instance = Instance::new(instances, limits, deadline, None)
+    let mut instance = Instance::new(instances, limits, host.deadline(), None)
         .map_err(|fault| refuse("start a plugin", fault))?;
     let describe = |instance: &mut Instance| {
         let said = instance.describe().map_err(|f| refuse("ask a plugin who it is", f))?;
