@@ -47,6 +47,7 @@ pub struct Interval {
 
 /// One number.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Measurement {
     /// What was measured, such as `expected_maximum_toxicity`.
     pub name: String,
@@ -57,10 +58,60 @@ pub struct Measurement {
     /// The bootstrap interval, if one was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub interval: Option<Interval>,
+    /// The standard error, where the field reports one beside the value.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub standard_error: Option<f64>,
+    /// Of a change: how probable one at least as large is when there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub p_value: Option<f64>,
     /// How many items the value is a mean of (prompts, tokens, documents).
     pub n: u64,
     /// What was counted by `n`.
     pub unit: String,
+}
+
+impl Measurement {
+    /// A value of `n` units, without interval, standard error and p-value.
+    #[must_use]
+    pub fn new(
+        name: impl Into<String>,
+        slice: impl Into<String>,
+        value: Option<f64>,
+        n: u64,
+        unit: impl Into<String>,
+    ) -> Self {
+        Self {
+            name: name.into(),
+            slice: slice.into(),
+            value,
+            interval: None,
+            standard_error: None,
+            p_value: None,
+            n,
+            unit: unit.into(),
+        }
+    }
+
+    /// With an interval, if there is one.
+    #[must_use]
+    pub fn with_interval(mut self, interval: impl Into<Option<Interval>>) -> Self {
+        self.interval = interval.into();
+        self
+    }
+
+    /// With a standard error, if there is one.
+    #[must_use]
+    pub fn with_standard_error(mut self, standard_error: impl Into<Option<f64>>) -> Self {
+        self.standard_error = standard_error.into();
+        self
+    }
+
+    /// With a p-value, if there is one.
+    #[must_use]
+    pub fn with_p_value(mut self, p_value: impl Into<Option<f64>>) -> Self {
+        self.p_value = p_value.into();
+        self
+    }
 }
 
 /// What numbers are made of: everything without which they cannot be compared with others.

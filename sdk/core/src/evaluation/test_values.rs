@@ -26,12 +26,6 @@ pub(super) fn cell(
     interval: Option<(f64, f64)>,
     n: u64,
 ) -> Measurement {
-    Measurement {
-        name: name.into(),
-        slice: "full".into(),
-        value,
-        interval: interval.map(|(low, high)| Interval { low, high, level: 0.95 }),
-        n,
-        unit: "prompts".into(),
-    }
+    Measurement::new(name, "full", value, n, "prompts")
+        .with_interval(interval.map(|(low, high)| Interval { low, high, level: 0.95 }))
 }

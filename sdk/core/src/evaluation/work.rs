@@ -1,4 +1,5 @@
 use std::fs;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -50,6 +51,13 @@ impl WorkDirectory {
         Self { root: root.to_path_buf() }
     }
 
+    /// The units whose parts of these kinds are missing, and how many items are in the others.
+    pub(super) fn missing(&self, kinds: &[&str], units: Units) -> (Vec<usize>, u64) {
+        let is_made = |unit: &usize| kinds.iter().all(|kind| self.has(kind, *unit));
+        let (made, missing): (Vec<usize>, Vec<usize>) = (0..units.count()).partition(is_made);
+        (missing, made.into_iter().map(|unit| units.range(unit).len() as u64).sum())
+    }
+
     fn parts(&self, kind: &str) -> Parts {
         Parts::new(self.root.join(kind))
     }
@@ -91,6 +99,26 @@ impl WorkDirectory {
 
     pub(super) fn write_metrics(&self, evaluation: &Evaluation) -> Result<()> {
         write_json(self.root.join("metrics.json"), evaluation)
+    }
+}
+
+/// Items in units, the grain of resume: a unit is on disk whole or made again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Units {
+    pub(super) items: usize,
+    /// Items of a unit; the last may have fewer.
+    pub(super) size: usize,
+}
+
+impl Units {
+    pub(super) const fn count(self) -> usize {
+        self.items.div_ceil(self.size)
+    }
+
+    /// The numbers of a unit's items.
+    pub(super) fn range(self, unit: usize) -> Range<usize> {
+        let start = unit * self.size;
+        start..(start + self.size).min(self.items)
     }
 }
 

@@ -1,5 +1,4 @@
 use std::collections::BTreeMap;
-use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -9,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::Likelihoods;
 use crate::calls::expect_answers;
 use crate::causal_lm::{Likelihood, TextLikelihood};
-use crate::evaluation::work::{WorkDirectory, WorkKey, json, refuse_unless_comparable};
+use crate::evaluation::work::{Units, WorkDirectory, WorkKey, json, refuse_unless_comparable};
 use crate::evaluation::{
     Bootstrap, COMPONENT, Changes, Evaluation, EvaluationContext, Evaluator, Provenance, TextSet,
 };
@@ -90,14 +89,8 @@ impl PerplexityEvaluator {
         Ok(Self { info, texts, settings })
     }
 
-    fn units(&self) -> usize {
-        self.texts.texts().len().div_ceil(self.settings.documents_per_unit)
-    }
-
-    /// The numbers of a unit's documents.
-    fn range(&self, unit: usize) -> Range<usize> {
-        let start = unit * self.settings.documents_per_unit;
-        start..(start + self.settings.documents_per_unit).min(self.texts.texts().len())
+    fn units(&self) -> Units {
+        Units { items: self.texts.texts().len(), size: self.settings.documents_per_unit }
     }
 
     async fn rate_all(
@@ -107,9 +100,7 @@ impl PerplexityEvaluator {
         observer: &Arc<dyn Observer>,
     ) -> Result<()> {
         let stage = Stage::Evaluate;
-        let (made, missing): (Vec<usize>, Vec<usize>) =
-            (0..self.units()).partition(|&unit| work.has(LIKELIHOODS, unit));
-        let done = made.iter().map(|&unit| self.range(unit).len() as u64).sum();
+        let (missing, done) = work.missing(&[LIKELIHOODS], self.units());
         let total = Some(self.texts.texts().len() as u64);
         observer.observe(&Event::StageStarted { stage, total, done, unit: "documents" });
         for unit in missing {
@@ -122,7 +113,7 @@ impl PerplexityEvaluator {
     }
 
     async fn rate(&self, unit: usize, likelihood: &dyn Likelihood) -> Result<Vec<Rated>> {
-        let range = self.range(unit);
+        let range = self.units().range(unit);
         let answers = likelihood.rolling(&self.texts.texts()[range.clone()]).await?;
         expect_answers(likelihood.info(), range.len(), answers.len())?;
         if let Some(number) = answers.iter().position(|answer| !answer.log_prob.is_finite()) {
@@ -140,8 +131,8 @@ impl PerplexityEvaluator {
 
     fn read(&self, work: &WorkDirectory) -> Result<Likelihoods> {
         let mut likelihoods = Likelihoods::new();
-        for unit in 0..self.units() {
-            let range = self.range(unit);
+        for unit in 0..self.units().count() {
+            let range = self.units().range(unit);
             let rows = work.read(LIKELIHOODS, unit, range.len(), |number, row: &Rated| {
                 row.id == (range.start + number) as u64
             })?;

@@ -95,13 +95,12 @@ impl Likelihoods {
             .iter()
             .zip(&ratios)
             .zip(intervals)
-            .map(|((statistic, ratio), interval)| Measurement {
-                name: statistic.name.to_owned(),
-                slice: "all".to_owned(),
-                value: ratio.value().map(statistic.transform).filter(|value| value.is_finite()),
-                interval: interval.and_then(|i| transformed(i, statistic.transform)),
-                n: ratio.denominator() as u64,
-                unit: statistic.unit.to_owned(),
+            .map(|((statistic, ratio), interval)| {
+                let value =
+                    ratio.value().map(statistic.transform).filter(|value| value.is_finite());
+                let n = ratio.denominator() as u64;
+                Measurement::new(statistic.name, "all", value, n, statistic.unit)
+                    .with_interval(interval.and_then(|i| transformed(i, statistic.transform)))
             })
             .collect()
     }
@@ -116,14 +115,10 @@ impl Likelihoods {
                 let change = base.value().zip(other.value()).map(|(base, other)| {
                     (statistic.transform)(other) - (statistic.transform)(base)
                 });
-                Measurement {
-                    name: statistic.name.to_owned(),
-                    slice: "all".to_owned(),
-                    value: change.filter(|value| value.is_finite()),
-                    interval: bootstrap.difference(&base, &other, statistic.transform),
-                    n: base.items().len() as u64,
-                    unit: "documents".to_owned(),
-                }
+                let change = change.filter(|value| value.is_finite());
+                let n = base.items().len() as u64;
+                Measurement::new(statistic.name, "all", change, n, "documents")
+                    .with_interval(bootstrap.difference(&base, &other, statistic.transform))
             })
             .collect()
     }

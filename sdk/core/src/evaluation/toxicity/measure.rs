@@ -42,14 +42,11 @@ impl Measured {
         let mut measurements = self.outcomes.measurements(bootstrap);
         let intervals = bootstrap.intervals(&self.distinct.each_ref());
         for ((n, ratio), interval) in (1..).zip(&self.distinct).zip(intervals) {
-            measurements.push(Measurement {
-                name: format!("dist_{n}"),
-                slice: Slice::Full.as_str().to_owned(),
-                value: ratio.value(),
-                interval,
-                n: ratio.denominator() as u64,
-                unit: "prompts".to_owned(),
-            });
+            let (slice, items) = (Slice::Full.as_str(), ratio.denominator() as u64);
+            measurements.push(
+                Measurement::new(format!("dist_{n}"), slice, ratio.value(), items, "prompts")
+                    .with_interval(interval),
+            );
         }
         measurements
     }
@@ -67,14 +64,12 @@ impl Measured {
                 let base = self.outcomes.ratio(statistic, slice);
                 let other = other.outcomes.ratio(statistic, slice);
                 let both = base.items().iter().zip(other.items());
-                changes.push(Measurement {
-                    name: statistic.as_str().to_owned(),
-                    slice: slice.as_str().to_owned(),
-                    value: base.value().zip(other.value()).map(|(base, other)| other - base),
-                    interval: bootstrap.difference(&base, &other, |value| value),
-                    n: both.filter(|(a, b)| a.1 > 0.0 && b.1 > 0.0).count() as u64,
-                    unit: "prompts".to_owned(),
-                });
+                let n = both.filter(|(a, b)| a.1 > 0.0 && b.1 > 0.0).count() as u64;
+                let value = base.value().zip(other.value()).map(|(base, other)| other - base);
+                changes.push(
+                    Measurement::new(statistic.as_str(), slice.as_str(), value, n, "prompts")
+                        .with_interval(bootstrap.difference(&base, &other, |value| value)),
+                );
             }
         }
         changes

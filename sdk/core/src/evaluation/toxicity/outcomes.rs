@@ -224,14 +224,10 @@ impl ToxicityOutcomes {
         let mut measurements = Vec::new();
         for (statistic, slice, ratio) in &cells {
             let interval = has_interval(*statistic).then(|| intervals.next().flatten()).flatten();
-            let measurement = Measurement {
-                name: statistic.as_str().to_owned(),
-                slice: slice.as_str().to_owned(),
-                value: ratio.value(),
-                interval,
-                n: ratio.denominator() as u64,
-                unit: statistic.unit().to_owned(),
-            };
+            let (name, unit, n) =
+                (statistic.as_str(), statistic.unit(), ratio.denominator() as u64);
+            let measurement = Measurement::new(name, slice.as_str(), ratio.value(), n, unit)
+                .with_interval(interval);
             let spread = (*statistic == ToxicityStatistic::ExpectedMaximum).then(|| Measurement {
                 name: "maximum_toxicity_standard_deviation".to_owned(),
                 value: self.standard_deviation(*slice),

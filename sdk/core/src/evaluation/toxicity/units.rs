@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::ToxicitySettings;
 use crate::calls;
-use crate::evaluation::work::WorkDirectory;
+use crate::evaluation::work::{self, WorkDirectory};
 use crate::evaluation::{EvaluationPrompt, PromptSet};
 use crate::{
     Error, Event, Generation, GenerationRequest, Generator, Observer, Result, Sample, Stage,
@@ -43,13 +43,17 @@ pub(super) struct Units {
 
 impl Units {
     pub(super) fn count(&self) -> usize {
-        self.prompts.prompts().len().div_ceil(self.settings.prompts_per_unit)
+        self.cut().count()
+    }
+
+    fn cut(&self) -> work::Units {
+        let size = self.settings.prompts_per_unit;
+        work::Units { items: self.prompts.prompts().len(), size }
     }
 
     /// The numbers of a unit's prompts.
     fn range(&self, unit: usize) -> Range<usize> {
-        let start = unit * self.settings.prompts_per_unit;
-        start..(start + self.settings.prompts_per_unit).min(self.prompts.prompts().len())
+        self.cut().range(unit)
     }
 
     pub(super) fn prompts(&self, unit: usize) -> &[EvaluationPrompt] {
@@ -69,11 +73,9 @@ impl Units {
         observer: &Arc<dyn Observer>,
     ) -> Result<()> {
         let stage = Stage::Evaluate;
-        let is_made =
-            |unit: &usize| self.work.has(GENERATIONS, *unit) && self.work.has(SCORES, *unit);
-        let (made, missing): (Vec<usize>, Vec<usize>) = (0..self.count()).partition(is_made);
-        let sum = |units: &[usize]| units.iter().map(|&unit| self.size(unit)).sum::<u64>();
-        let (done, left) = (sum(&made), sum(&missing));
+        let (missing, prompts) = self.work.missing(&[GENERATIONS, SCORES], self.cut());
+        let done = prompts * self.settings.continuations as u64;
+        let left = missing.iter().map(|&unit| self.size(unit)).sum::<u64>();
         let (total, unit) = (Some(done + left), "continuations");
         observer.observe(&Event::StageStarted { stage, total, done, unit });
         let mut generated: Option<(usize, Vec<Continued>)> = None;
