@@ -211,21 +211,21 @@ impl Pipeline {
             self.warn_of_the_judge(&evaluations);
             return Ok((evaluations, changes));
         }
-        let measurement = self.components.measurement(run.evaluation().join("shared"));
+        let suite = self.components.suite(run.evaluation().join("shared"));
         let [base, detoxified] = [BASE, DETOXIFIED].map(|name| run.evaluation().join(name));
         let mut evaluations = Vec::new();
         if !self.components.evaluators.is_empty() {
             let subject = self.components.load(BASE, model, None).await?;
-            evaluations.extend(measurement.of(&subject, &base).await?);
+            evaluations.extend(suite.evaluate(&subject, &base).await?);
             drop(subject);
             let subject = if self.config.method.makes_adapter() {
                 self.components.load(DETOXIFIED, model, Some(run.model())).await?
             } else {
                 self.components.load(DETOXIFIED, &run.model(), None).await?
             };
-            evaluations.extend(measurement.of(&subject, &detoxified).await?);
+            evaluations.extend(suite.evaluate(&subject, &detoxified).await?);
         }
-        let changes = measurement.changes(&base, &detoxified).await?;
+        let changes = suite.changes(&base, &detoxified).await?;
         self.warn_of_the_judge(&evaluations);
         let written = (evaluations.clone(), changes.clone());
         blocking(move || {
