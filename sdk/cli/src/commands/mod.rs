@@ -5,6 +5,7 @@ mod audit;
 mod convert_llama2c;
 #[cfg(feature = "candle")]
 mod distill_scorer;
+mod doctor;
 mod evaluate;
 mod fit_calibration;
 mod generate;
@@ -68,6 +69,8 @@ pub(crate) enum Command {
     #[cfg(feature = "plugins")]
     #[command(subcommand)]
     Plugin(plugin::PluginCommand),
+    /// Say what this program can do on this machine, and what to do about what it cannot
+    Doctor(doctor::Arguments),
     /// Make a model directory of a llama2.c checkpoint
     #[cfg(feature = "candle")]
     ConvertLlama2c(convert_llama2c::Arguments),
@@ -101,6 +104,7 @@ impl Command {
             Self::DistillScorer(arguments) => distill_scorer::run(arguments, session).await,
             #[cfg(feature = "plugins")]
             Self::Plugin(command) => plugin::run(command, session).await,
+            Self::Doctor(arguments) => doctor::run(arguments, session).await,
             #[cfg(feature = "candle")]
             Self::ConvertLlama2c(arguments) => convert_llama2c::run(arguments),
         }
