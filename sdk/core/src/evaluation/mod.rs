@@ -7,12 +7,14 @@ mod data;
 mod diversity;
 mod evaluator;
 mod glossary;
+mod lm_eval_results;
 mod perplexity;
 mod random;
 mod ranking;
 mod suite;
 mod summary;
 mod table;
+mod tasks;
 #[cfg(test)]
 mod test_values;
 mod toxicity;
@@ -27,11 +29,13 @@ pub use evaluator::{
     Changes, Evaluation, EvaluationContext, Evaluator, Interval, Measurement, Provenance, Subject,
 };
 pub use glossary::{Entry as GlossaryEntry, glossary};
+pub use lm_eval_results::lm_eval_results;
 pub use perplexity::{Likelihoods, PerplexityEvaluator, PerplexitySettings, count_words};
 pub use ranking::Ranking;
 pub use suite::Suite;
 pub use summary::summary_table;
 pub use table::comparison_tables;
+pub use tasks::{Task, TaskEvaluator, TaskItem, TaskItems, TaskMetric, TaskSet, TaskSettings};
 pub use toxicity::{
     Slice, ToxicityEvaluator, ToxicityOutcomes, ToxicityPreset, ToxicitySettings, ToxicityStatistic,
 };
