@@ -109,6 +109,6 @@ pub fn glossary(name: &str) -> Option<&'static Entry> {
 }
 
 /// The measurement's name for people: its own where the glossary has none.
-pub(super) fn label(name: &str) -> &str {
+pub(crate) fn label(name: &str) -> &str {
     glossary(name).map_or(name, |entry| entry.label)
 }

@@ -42,7 +42,7 @@ impl Suite {
                 self.observer.observe(&Event::PartStarted { name, number, total });
             }
             let context = EvaluationContext {
-                directory: directory.join(folder(evaluator.info())),
+                directory: directory.join(evaluation_folder(evaluator.info())),
                 shared: Some(self.shared.clone()),
                 observer: Arc::clone(&self.observer),
             };
@@ -59,14 +59,14 @@ impl Suite {
         let mut changes = Vec::with_capacity(self.evaluators.len());
         for evaluator in &self.evaluators {
             let [base, other] =
-                [base, other].map(|directory| directory.join(folder(evaluator.info())));
+                [base, other].map(|directory| directory.join(evaluation_folder(evaluator.info())));
             changes.push(evaluator.changes(&base, &other).await?);
         }
         Ok(changes)
     }
 }
 
-/// Two judges share a name, but not a digest.
-fn folder(evaluator: &Info) -> String {
-    format!("{}-{}", evaluator.name, evaluator.digest.short())
+/// The folder of an evaluator among others of one model. Two judges share a name, but not a digest.
+pub(crate) fn evaluation_folder(evaluator: &Info) -> String {
+    format!("{}-{}", evaluator.name.replace(' ', "-"), evaluator.digest.short())
 }
