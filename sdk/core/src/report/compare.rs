@@ -72,6 +72,18 @@ pub fn compare(directories: &[PathBuf]) -> Result<Comparison> {
         let message = "a comparison needs at least two directories";
         return Err(Error::new(ErrorKind::InvalidInput, COMPONENT, "compare", message));
     }
+    tell(directories)
+}
+
+/// Tells what was measured in one directory, of an evaluation or of several.
+///
+/// # Errors
+/// When there is none, or a file in it cannot be read.
+pub fn evaluation(directory: impl AsRef<Path>) -> Result<Comparison> {
+    tell(&[directory.as_ref().to_path_buf()])
+}
+
+fn tell(directories: &[PathBuf]) -> Result<Comparison> {
     let sources: Result<Vec<Source>> =
         directories.iter().map(|directory| Source::read(directory)).collect();
     let sources = sources?;
@@ -91,11 +103,17 @@ pub fn compare(directories: &[PathBuf]) -> Result<Comparison> {
         }
     }
     let differences = differences(&entries)?;
-    let mut blocks = vec![Block::Lead(format!("{} compared.", listed(&names)))];
-    blocks.push(Block::Paragraph(
-        "Only what was measured in the same way stands side by side: the same data, judge and settings."
-            .into(),
-    ));
+    let mut blocks = match names.as_slice() {
+        [_] => vec![Block::Lead(format!("What {} was measured to be.", listed(&models(&entries))))],
+        _ => vec![
+            Block::Lead(format!("{} compared.", listed(&names))),
+            Block::Paragraph(
+                "Only what was measured in the same way stands side by side: the same data, judge and \
+                 settings."
+                    .into(),
+            ),
+        ],
+    };
     let incomparable = differences.as_ref().map_or(0, Table::len);
     if incomparable > 0 {
         notes.insert(0, Note {
@@ -128,7 +146,10 @@ pub fn compare(directories: &[PathBuf]) -> Result<Comparison> {
         blocks.push(Block::Table(recipes));
     }
     blocks.extend(measured(&evaluations, &[]));
-    let title = format!("Comparison of {} directories", directories.len());
+    let title = match names.as_slice() {
+        [name] => format!("Evaluation: {name}"),
+        _ => format!("Comparison of {} directories", names.len()),
+    };
     Ok(Comparison { page: Page { title, blocks }, incomparable })
 }
 
@@ -202,6 +223,12 @@ fn entries(names: &[String], sources: &[Source]) -> Vec<Entry> {
         }
     }
     entries
+}
+
+/// What the models are called.
+fn models(entries: &[Entry]) -> Vec<String> {
+    let models = entries.iter().flat_map(|entry| &entry.evaluations);
+    distinct(models.map(|evaluation| evaluation.provenance.model.name.clone()))
 }
 
 /// Whether these are the same figures of the same model, whatever it is called.

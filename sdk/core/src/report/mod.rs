@@ -23,7 +23,7 @@ mod test_values;
 mod tradeoff;
 mod warnings;
 
-pub use compare::{Comparison, compare};
+pub use compare::{Comparison, compare, evaluation};
 pub(crate) use page::{Block, Fold, Note, Page, Picture};
 pub(crate) use provenance::{intervals, lines as provenance_lines};
 pub(crate) use recipe::{Annotators, describe_sampling, steps};

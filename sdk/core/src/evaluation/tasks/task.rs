@@ -158,6 +158,12 @@ impl Task {
         1 + self.0.data.companions.len()
     }
 
+    /// What stands beside the rows in files of their own, one for each name.
+    #[must_use]
+    pub fn companions(&self) -> &[String] {
+        &self.0.data.companions
+    }
+
     pub(super) fn data(&self) -> &DataDefinition {
         &self.0.data
     }
