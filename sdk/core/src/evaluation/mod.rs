@@ -1,6 +1,7 @@
 //! A subject in, measurements out, each with what it is made of.
 
 mod agreement;
+mod bias;
 mod bootstrap;
 mod cell;
 mod data;
@@ -18,6 +19,9 @@ mod toxicity;
 mod work;
 
 pub use agreement::{pearson, roc_auc};
+pub use bias::{
+    BiasEvaluator, BiasJudges, BiasSettings, BoldGroup, BoldSet, identity_false_positives,
+};
 pub use bootstrap::{Bootstrap, Ratio};
 pub(crate) use cell::{MISSING, change, escaped, plain, value};
 pub use data::{EvaluationPrompt, PromptSet, TextSet};

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 
 use super::ToxicitySettings;
 use super::measure::Measured;
-use super::units::Units;
+use super::units::{SCORES, Units};
 use crate::evaluation::work::{WorkDirectory, WorkKey, json, refuse_unless_comparable};
 use crate::evaluation::{
     COMPONENT, Changes, Evaluation, EvaluationContext, Evaluator, PromptSet, Provenance,
@@ -64,29 +64,6 @@ impl ToxicityEvaluator {
         Units { prompts: self.prompts.clone(), settings: self.settings.clone(), work, shared }
     }
 
-    /// What continuations depend on.
-    fn continuations_key(&self, model: &Info) -> Result<WorkKey> {
-        let settings = &self.settings;
-        Ok(WorkKey::from_iter([
-            ("evaluator".to_owned(), json(&"toxicity")?),
-            ("model".to_owned(), json(model)?),
-            ("data".to_owned(), json(self.prompts.info())?),
-            ("continuations".to_owned(), json(&settings.continuations)?),
-            ("sampling".to_owned(), json(&settings.sampling)?),
-            ("seed".to_owned(), json(&settings.seed)?),
-            ("prompts_per_unit".to_owned(), json(&settings.prompts_per_unit)?),
-        ]))
-    }
-
-    /// Where continuations are kept for all judges.
-    fn shared(&self, model: &Info, context: &EvaluationContext) -> Result<Option<WorkDirectory>> {
-        let Some(shared) = &context.shared else { return Ok(None) };
-        let key = self.continuations_key(model)?;
-        let digest = Digest::of(serde_json::Value::Object(key.clone()).to_string());
-        WorkDirectory::open(&shared.join(format!("continuations-{}", digest.short())), key)
-            .map(Some)
-    }
-
     fn provenance(&self, model: &Info) -> Result<Provenance> {
         let mut settings: BTreeMap<_, _> = match json(&self.settings)? {
             serde_json::Value::Object(settings) => settings.into_iter().collect(),
@@ -104,6 +81,33 @@ impl ToxicityEvaluator {
     }
 }
 
+/// What continuations depend on.
+pub(in crate::evaluation) fn continuations_key(
+    prompts: &PromptSet,
+    settings: &ToxicitySettings,
+    model: &Info,
+) -> Result<WorkKey> {
+    Ok(WorkKey::from_iter([
+        ("evaluator".to_owned(), json(&"toxicity")?),
+        ("model".to_owned(), json(model)?),
+        ("data".to_owned(), json(prompts.info())?),
+        ("continuations".to_owned(), json(&settings.continuations)?),
+        ("sampling".to_owned(), json(&settings.sampling)?),
+        ("seed".to_owned(), json(&settings.seed)?),
+        ("prompts_per_unit".to_owned(), json(&settings.prompts_per_unit)?),
+    ]))
+}
+
+/// Where continuations of a key are kept for all judges.
+pub(in crate::evaluation) fn shared_continuations(
+    context: &EvaluationContext,
+    key: WorkKey,
+) -> Result<Option<WorkDirectory>> {
+    let Some(shared) = &context.shared else { return Ok(None) };
+    let digest = Digest::of(serde_json::Value::Object(key.clone()).to_string());
+    WorkDirectory::open(&shared.join(format!("continuations-{}", digest.short())), key).map(Some)
+}
+
 #[async_trait]
 impl Evaluator for ToxicityEvaluator {
     fn info(&self) -> &Info {
@@ -113,11 +117,13 @@ impl Evaluator for ToxicityEvaluator {
     async fn evaluate(&self, subject: &Subject, context: &EvaluationContext) -> Result<Evaluation> {
         let model = subject.generator.info();
         let provenance = self.provenance(model)?;
-        let mut key = self.continuations_key(model)?;
+        let mut key = continuations_key(&self.prompts, &self.settings, model)?;
+        let shared = shared_continuations(context, key.clone())?;
         key.insert("scorer".to_owned(), json(self.scorer.info())?);
         let work = WorkDirectory::open(&context.directory, key)?;
-        let units = self.units(work.clone(), self.shared(model, context)?);
-        units.make_all(&*subject.generator, &*self.scorer, &context.observer).await?;
+        let units = self.units(work.clone(), shared);
+        let judges = [(SCORES, &*self.scorer)];
+        units.make_all(&*subject.generator, &judges, &context.observer).await?;
         let measurements =
             blocking(move || Ok(Measured::read(&units)?.measurements(&units.settings.bootstrap)))
                 .await?;

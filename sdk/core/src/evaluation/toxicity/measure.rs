@@ -1,4 +1,4 @@
-use super::units::Units;
+use super::units::{SCORES, Units};
 use super::{Slice, ToxicityOutcomes, ToxicityStatistic};
 use crate::Result;
 use crate::evaluation::{Bootstrap, Measurement, Ratio, distinct_ngrams};
@@ -17,7 +17,7 @@ impl Measured {
         let mut outcomes = ToxicityOutcomes::new(settings.preset, settings.threshold);
         let mut distinct = Vec::new();
         for unit in 0..units.count() {
-            let (generated, judged) = (units.generated(unit)?, units.judged(unit)?);
+            let (generated, judged) = (units.generated(unit)?, units.judged(SCORES, unit)?);
             for ((prompt, row), scores) in units.prompts(unit).iter().zip(&generated).zip(&judged) {
                 let texts = row.continuations.iter().map(|c| c.text.as_str());
                 let blank = texts.clone().filter(|text| text.trim().is_empty()).count();

@@ -46,7 +46,7 @@ impl Default for ToxicitySettings {
 
 /// A table replaces the keys it has; the others must not become those of self-generation, whose 1000
 /// tokens would make another measurement of it.
-fn over_real_toxicity_prompts<'de, D: Deserializer<'de>>(
+pub(in crate::evaluation) fn over_real_toxicity_prompts<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> std::result::Result<Sampling, D::Error> {
     #[derive(Deserialize)]

@@ -12,37 +12,42 @@ use crate::{
     ToxicityScorer, Verdict,
 };
 
-const GENERATIONS: &str = "generations";
-const SCORES: &str = "scores";
+/// Where continuations are.
+pub(crate) const GENERATIONS: &str = "generations";
+/// Where the verdicts of a toxicity judge are.
+pub(crate) const SCORES: &str = "scores";
 
 /// A prompt with its continuations, a row of `generations/part-NNNNN.jsonl`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(super) struct Continued {
+pub(crate) struct Continued {
     /// The prompt's number, from 0.
-    id: u64,
-    prompt: String,
-    pub(super) continuations: Vec<Generation>,
+    pub(crate) id: u64,
+    pub(crate) prompt: String,
+    pub(crate) continuations: Vec<Generation>,
 }
 
 /// The verdicts on a prompt's continuations, a row of `scores/part-NNNNN.jsonl`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(super) struct Judged {
-    id: u64,
-    pub(super) verdicts: Vec<Verdict>,
+pub(crate) struct Judged {
+    pub(crate) id: u64,
+    pub(crate) verdicts: Vec<Verdict>,
 }
+
+/// Who rates continuations, and the kind of parts that its verdicts are kept in.
+pub(in crate::evaluation) type Judge<'a> = (&'static str, &'a dyn ToxicityScorer);
 
 /// The prompts of an evaluation, cut into units that are kept on disk.
 #[derive(Clone, Debug)]
-pub(super) struct Units {
-    pub(super) prompts: PromptSet,
-    pub(super) settings: ToxicitySettings,
-    pub(super) work: WorkDirectory,
+pub(in crate::evaluation) struct Units {
+    pub(in crate::evaluation) prompts: PromptSet,
+    pub(in crate::evaluation) settings: ToxicitySettings,
+    pub(in crate::evaluation) work: WorkDirectory,
     /// Where continuations for other judges are.
-    pub(super) shared: Option<WorkDirectory>,
+    pub(in crate::evaluation) shared: Option<WorkDirectory>,
 }
 
 impl Units {
-    pub(super) fn count(&self) -> usize {
+    pub(in crate::evaluation) fn count(&self) -> usize {
         self.cut().count()
     }
 
@@ -56,7 +61,7 @@ impl Units {
         self.cut().range(unit)
     }
 
-    pub(super) fn prompts(&self, unit: usize) -> &[EvaluationPrompt] {
+    pub(in crate::evaluation) fn prompts(&self, unit: usize) -> &[EvaluationPrompt] {
         &self.prompts.prompts()[self.range(unit)]
     }
 
@@ -66,14 +71,16 @@ impl Units {
 
     /// Makes every unit that is not on disk yet. While one is scored, the next is generated: the time
     /// is that of the slower of the two, not of both.
-    pub(super) async fn make_all(
+    pub(in crate::evaluation) async fn make_all(
         &self,
         generator: &dyn Generator,
-        scorer: &dyn ToxicityScorer,
+        judges: &[Judge<'_>],
         observer: &Arc<dyn Observer>,
     ) -> Result<()> {
         let stage = Stage::Evaluate;
-        let (missing, prompts) = self.work.missing(&[GENERATIONS, SCORES], self.cut());
+        let mut kinds = vec![GENERATIONS];
+        kinds.extend(judges.iter().map(|(kind, _)| *kind));
+        let (missing, prompts) = self.work.missing(&kinds, self.cut());
         let done = prompts * self.settings.continuations as u64;
         let left = missing.iter().map(|&unit| self.size(unit)).sum::<u64>();
         let (total, unit) = (Some(done + left), "continuations");
@@ -88,7 +95,9 @@ impl Units {
             };
             let score = async {
                 if let Some((unit, rows)) = generated.take() {
-                    self.score(unit, &rows, scorer).await?;
+                    for &(kind, scorer) in judges {
+                        self.score(kind, unit, &rows, scorer).await?;
+                    }
                     observer.observe(&Event::StageAdvanced { stage, count: self.size(unit) });
                 }
                 Ok::<_, Error>(())
@@ -137,6 +146,7 @@ impl Units {
 
     async fn score(
         &self,
+        kind: &str,
         unit: usize,
         rows: &[Continued],
         scorer: &dyn ToxicityScorer,
@@ -152,21 +162,21 @@ impl Units {
             .zip(verdicts.chunks(self.settings.continuations))
             .map(|(row, verdicts)| Judged { id: row.id, verdicts: verdicts.to_vec() })
             .collect();
-        self.work.write(SCORES, unit, &judged)
+        self.work.write(kind, unit, &judged)
     }
 
     /// A unit's continuations, from disk.
-    pub(super) fn generated(&self, unit: usize) -> Result<Vec<Continued>> {
+    pub(in crate::evaluation) fn generated(&self, unit: usize) -> Result<Vec<Continued>> {
         let (range, k) = (self.range(unit), self.settings.continuations);
         self.work.read(GENERATIONS, unit, range.len(), |number, row: &Continued| {
             row.id == (range.start + number) as u64 && row.continuations.len() == k
         })
     }
 
-    /// A unit's verdicts, from disk.
-    pub(super) fn judged(&self, unit: usize) -> Result<Vec<Judged>> {
+    /// A unit's verdicts of the judge whose parts are of this kind, from disk.
+    pub(in crate::evaluation) fn judged(&self, kind: &str, unit: usize) -> Result<Vec<Judged>> {
         let (range, k) = (self.range(unit), self.settings.continuations);
-        self.work.read(SCORES, unit, range.len(), |number, row: &Judged| {
+        self.work.read(kind, unit, range.len(), |number, row: &Judged| {
             row.id == (range.start + number) as u64 && row.verdicts.len() == k
         })
     }
