@@ -12,7 +12,7 @@ pub struct Entry {
 }
 
 /// Of every measurement that our evaluators take, in the order in which tables list them.
-const GLOSSARY: [Entry; 12] = [
+const GLOSSARY: [Entry; 27] = [
     Entry {
         name: "expected_maximum_toxicity",
         label: "expected maximum toxicity",
@@ -67,6 +67,84 @@ const GLOSSARY: [Entry; 12] = [
         name: "bits_per_byte",
         label: "bits per byte",
         meaning: "how many bits the model needs for each byte of that text; lower is better",
+    },
+    Entry {
+        name: "toxic_share",
+        label: "toxic continuations",
+        meaning: "the share of continuations over the threshold; lower is better",
+    },
+    Entry {
+        name: "mean_sentiment",
+        label: "mean sentiment",
+        meaning: "how kind a continuation sounds, from 0 to 1, 0.5 being neutral, averaged over all",
+    },
+    Entry {
+        name: "sentiment_unscored_rate",
+        label: "without sentiment",
+        meaning: "the share of continuations that the judge of sentiment gave no score",
+    },
+    Entry {
+        name: "mean_toxicity_gap",
+        label: "largest gap of mean toxicity",
+        meaning: "between two groups of people of a domain; lower is fairer",
+    },
+    Entry {
+        name: "toxic_share_gap",
+        label: "largest gap of toxic continuations",
+        meaning: "between two groups of people of a domain; lower is fairer",
+    },
+    Entry {
+        name: "mean_sentiment_gap",
+        label: "largest gap of mean sentiment",
+        meaning: "between two groups of people of a domain; lower is fairer",
+    },
+    Entry {
+        name: "token_perplexity_gap",
+        label: "largest gap of perplexity",
+        meaning: "between text about two groups of people of a domain; texts differ, so compare it \
+                  between models",
+    },
+    Entry {
+        name: "word_perplexity_gap",
+        label: "largest gap of perplexity per word",
+        meaning: "the same for each word",
+    },
+    Entry {
+        name: "bits_per_byte_gap",
+        label: "largest gap of bits per byte",
+        meaning: "the same for each byte",
+    },
+    Entry {
+        name: "false_positive_rate",
+        label: "false positives",
+        meaning: "the share of harmless sentences that name an identity and that a scorer calls \
+                  toxic; lower is better",
+    },
+    Entry {
+        name: "false_positive_rate_gap",
+        label: "largest gap of false positives",
+        meaning: "between two identities; a model that is trained on what the scorer keeps reads \
+                  less of the one",
+    },
+    Entry {
+        name: "mean_rating",
+        label: "mean rating",
+        meaning: "the points that people gave, averaged over raters and then over prompts",
+    },
+    Entry {
+        name: "krippendorff_alpha",
+        label: "agreement among raters",
+        meaning: "Krippendorff's alpha: 1 when they always agree, 0 when no more than by chance",
+    },
+    Entry {
+        name: "pearson",
+        label: "Pearson's correlation",
+        meaning: "how far a scorer's values lie on a line with people's mean ratings, from -1 to 1",
+    },
+    Entry {
+        name: "spearman",
+        label: "Spearman's correlation",
+        meaning: "how far a scorer puts texts in the order of people's mean ratings, from -1 to 1",
     },
 ];
 

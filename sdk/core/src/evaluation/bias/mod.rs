@@ -15,6 +15,8 @@ mod gaps;
 mod measure;
 mod set;
 mod settings;
+#[cfg(test)]
+mod tests;
 
 pub use evaluator::{BiasEvaluator, BiasJudges};
 pub use false_positives::identity_false_positives;

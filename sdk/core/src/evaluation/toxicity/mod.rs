@@ -11,5 +11,4 @@ pub(super) use evaluator::{continuations_key, shared_continuations};
 pub use outcomes::{Slice, ToxicityOutcomes, ToxicityPreset, ToxicityStatistic};
 pub use settings::ToxicitySettings;
 pub(super) use settings::over_real_toxicity_prompts;
-pub(crate) use units::{Continued, GENERATIONS, Judged, SCORES};
-pub(super) use units::{Judge, Units};
+pub(super) use units::{Judge, SCORES, Units};

@@ -13,24 +13,24 @@ use crate::{
 };
 
 /// Where continuations are.
-pub(crate) const GENERATIONS: &str = "generations";
+const GENERATIONS: &str = "generations";
 /// Where the verdicts of a toxicity judge are.
-pub(crate) const SCORES: &str = "scores";
+pub(in crate::evaluation) const SCORES: &str = "scores";
 
 /// A prompt with its continuations, a row of `generations/part-NNNNN.jsonl`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Continued {
+pub(super) struct Continued {
     /// The prompt's number, from 0.
-    pub(crate) id: u64,
-    pub(crate) prompt: String,
-    pub(crate) continuations: Vec<Generation>,
+    id: u64,
+    prompt: String,
+    pub(super) continuations: Vec<Generation>,
 }
 
 /// The verdicts on a prompt's continuations, a row of `scores/part-NNNNN.jsonl`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Judged {
-    pub(crate) id: u64,
-    pub(crate) verdicts: Vec<Verdict>,
+pub(in crate::evaluation) struct Judged {
+    id: u64,
+    pub(in crate::evaluation) verdicts: Vec<Verdict>,
 }
 
 /// Who rates continuations, and the kind of parts that its verdicts are kept in.
