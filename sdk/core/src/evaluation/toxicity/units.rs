@@ -19,7 +19,7 @@ pub(in crate::evaluation) const SCORES: &str = "scores";
 
 /// A prompt with its continuations, a row of `generations/part-NNNNN.jsonl`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(super) struct Continued {
+pub(in crate::evaluation) struct Continued {
     /// The prompt's number, from 0.
     id: u64,
     prompt: String,
