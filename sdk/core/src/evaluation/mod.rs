@@ -10,6 +10,7 @@ mod glossary;
 mod perplexity;
 mod random;
 mod ranking;
+mod sampling_plan;
 mod summary;
 mod table;
 #[cfg(test)]
@@ -28,6 +29,7 @@ pub use evaluator::{
 pub use glossary::{Entry as GlossaryEntry, glossary};
 pub use perplexity::{Likelihoods, PerplexityEvaluator, PerplexitySettings, count_words};
 pub use ranking::Ranking;
+pub use sampling_plan::{SamplingPlan, standard_deviation_of, standard_deviation_of_differences};
 pub use summary::summary_table;
 pub use table::comparison_tables;
 pub use toxicity::{
