@@ -7,6 +7,7 @@ mod data;
 mod diversity;
 mod evaluator;
 mod glossary;
+mod paired_test;
 mod perplexity;
 mod random;
 mod ranking;
@@ -27,6 +28,7 @@ pub use evaluator::{
     Changes, Evaluation, EvaluationContext, Evaluator, Interval, Measurement, Provenance, Subject,
 };
 pub use glossary::{Entry as GlossaryEntry, glossary};
+pub use paired_test::PairedTest;
 pub use perplexity::{Likelihoods, PerplexityEvaluator, PerplexitySettings, count_words};
 pub use ranking::Ranking;
 pub use sampling_plan::{SamplingPlan, standard_deviation_of, standard_deviation_of_differences};
