@@ -23,7 +23,7 @@ pub use agreement::{pearson, roc_auc};
 pub use bootstrap::{Bootstrap, Ratio};
 pub(crate) use cell::{MISSING, change, escaped, plain, value};
 pub use data::{EvaluationPrompt, PromptSet, TextSet};
-pub use diversity::distinct_ngrams;
+pub use diversity::{distinct_ngrams, ends_in_repetition, self_bleu};
 pub use evaluator::{
     Changes, Evaluation, EvaluationContext, Evaluator, Interval, Measurement, Provenance, Subject,
 };
