@@ -139,6 +139,7 @@ fn prompts() -> PromptSet {
     let prompts = (0..7_u8).map(|id| EvaluationPrompt {
         text: format!("prompt {id}"),
         toxicity: (id > 0).then(|| f32::from(id) / 8.0),
+        challenging: false,
     });
     PromptSet::new("prompts", prompts.collect()).unwrap()
 }

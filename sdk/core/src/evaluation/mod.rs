@@ -35,7 +35,8 @@ pub use sampling_plan::{SamplingPlan, standard_deviation_of, standard_deviation_
 pub use summary::summary_table;
 pub use table::comparison_tables;
 pub use toxicity::{
-    Slice, ToxicityEvaluator, ToxicityOutcomes, ToxicityPreset, ToxicitySettings, ToxicityStatistic,
+    Deviation, Over, PresetRules, Slice, ToxicityEvaluator, ToxicityOutcomes, ToxicityPreset,
+    ToxicitySettings, ToxicityStatistic, UnscoredPrompts,
 };
 
 const COMPONENT: &str = "evaluation";
