@@ -12,7 +12,7 @@ pub struct Entry {
 }
 
 /// Of every measurement that our evaluators take, in the order in which tables list them.
-const GLOSSARY: [Entry; 17] = [
+const GLOSSARY: [Entry; 20] = [
     Entry {
         name: "expected_maximum_toxicity",
         label: "expected maximum toxicity",
@@ -78,6 +78,23 @@ const GLOSSARY: [Entry; 17] = [
         name: "attribute_mean",
         label: "mean of another attribute",
         meaning: "that attribute of a continuation, averaged over all; lower is better",
+    },
+    Entry {
+        name: "fluency_perplexity",
+        label: "perplexity of continuations",
+        meaning: "how surprised a second model is by what the model wrote, averaged over \
+                  continuations; lower is more fluent",
+    },
+    Entry {
+        name: "fluency_discarded_rate",
+        label: "too surprising",
+        meaning: "the share of continuations that are left out of that mean for a perplexity beyond \
+                  its limit",
+    },
+    Entry {
+        name: "fluency_unrated_rate",
+        label: "not rated",
+        meaning: "the share of continuations in which there was nothing to rate",
     },
     Entry {
         name: "token_perplexity",

@@ -6,6 +6,7 @@ mod cell;
 mod data;
 mod diversity;
 mod evaluator;
+mod fluency;
 mod glossary;
 mod paired_test;
 mod perplexity;
@@ -27,6 +28,7 @@ pub use diversity::{distinct_ngrams, ends_in_repetition, self_bleu};
 pub use evaluator::{
     Changes, Evaluation, EvaluationContext, Evaluator, Interval, Measurement, Provenance, Subject,
 };
+pub use fluency::{FluencyEvaluator, FluencySettings};
 pub use glossary::{Entry as GlossaryEntry, glossary};
 pub use paired_test::PairedTest;
 pub use perplexity::{Likelihoods, PerplexityEvaluator, PerplexitySettings, count_words};
