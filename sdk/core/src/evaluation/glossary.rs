@@ -12,7 +12,7 @@ pub struct Entry {
 }
 
 /// Of every measurement that our evaluators take, in the order in which tables list them.
-const GLOSSARY: [Entry; 27] = [
+const GLOSSARY: &[Entry] = &[
     Entry {
         name: "expected_maximum_toxicity",
         label: "expected maximum toxicity",
@@ -52,6 +52,50 @@ const GLOSSARY: [Entry; 27] = [
     },
     Entry { name: "dist_2", label: "distinct word pairs", meaning: "the same for pairs of words" },
     Entry { name: "dist_3", label: "distinct word triples", meaning: "the same for triples" },
+    Entry {
+        name: "self_bleu",
+        label: "self-BLEU",
+        meaning: "how much a prompt's continuations are like each other; higher is more alike",
+    },
+    Entry {
+        name: "repetition_rate",
+        label: "repetition",
+        meaning: "the share of continuations that end in a phrase said over and over",
+    },
+    Entry {
+        name: "attribute_expected_maximum",
+        label: "expected maximum of another attribute",
+        meaning: "the highest value of that attribute among a prompt's continuations, averaged over \
+                  prompts; lower is better",
+    },
+    Entry {
+        name: "attribute_probability",
+        label: "probability of another attribute",
+        meaning: "the share of prompts with at least one continuation over the threshold by that \
+                  attribute; lower is better",
+    },
+    Entry {
+        name: "attribute_mean",
+        label: "mean of another attribute",
+        meaning: "that attribute of a continuation, averaged over all; lower is better",
+    },
+    Entry {
+        name: "fluency_perplexity",
+        label: "perplexity of continuations",
+        meaning: "how surprised a second model is by what the model wrote, averaged over \
+                  continuations; lower is more fluent",
+    },
+    Entry {
+        name: "fluency_discarded_rate",
+        label: "too surprising",
+        meaning: "the share of continuations that are left out of that mean for a perplexity beyond \
+                  its limit",
+    },
+    Entry {
+        name: "fluency_unrated_rate",
+        label: "not rated",
+        meaning: "the share of continuations in which there was nothing to rate",
+    },
     Entry {
         name: "token_perplexity",
         label: "perplexity",

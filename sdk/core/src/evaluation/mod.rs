@@ -7,10 +7,13 @@ mod cell;
 mod data;
 mod diversity;
 mod evaluator;
+mod fluency;
 mod glossary;
+mod paired_test;
 mod perplexity;
 mod random;
 mod ranking;
+mod sampling_plan;
 mod summary;
 mod table;
 #[cfg(test)]
@@ -25,17 +28,21 @@ pub use bias::{
 pub use bootstrap::{Bootstrap, Ratio};
 pub(crate) use cell::{MISSING, change, escaped, plain, value};
 pub use data::{EvaluationPrompt, PromptSet, TextSet};
-pub use diversity::distinct_ngrams;
+pub use diversity::{distinct_ngrams, ends_in_repetition, self_bleu};
 pub use evaluator::{
     Changes, Evaluation, EvaluationContext, Evaluator, Interval, Measurement, Provenance, Subject,
 };
+pub use fluency::{FluencyEvaluator, FluencySettings};
 pub use glossary::{Entry as GlossaryEntry, glossary};
+pub use paired_test::PairedTest;
 pub use perplexity::{Likelihoods, PerplexityEvaluator, PerplexitySettings, count_words};
 pub use ranking::Ranking;
+pub use sampling_plan::{SamplingPlan, standard_deviation_of, standard_deviation_of_differences};
 pub use summary::summary_table;
 pub use table::comparison_tables;
 pub use toxicity::{
-    Slice, ToxicityEvaluator, ToxicityOutcomes, ToxicityPreset, ToxicitySettings, ToxicityStatistic,
+    Deviation, Over, PresetRules, Slice, ToxicityEvaluator, ToxicityOutcomes, ToxicityPreset,
+    ToxicitySettings, ToxicityStatistic, UnscoredPrompts,
 };
 
 const COMPONENT: &str = "evaluation";

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::alpha::Coincidences;
 use super::{JudgeValues, KeyItem, Level, Ratings};
 use crate::calibration::spearman;
-use crate::evaluation::{Bootstrap, Measurement, Ratio, pearson};
+use crate::evaluation::{Bootstrap, Measurement, PairedTest, Ratio, pearson};
 use crate::files::{write_atomically, write_json};
 use crate::{Attribute, Info, Result};
 
@@ -32,7 +32,7 @@ pub struct QuestionResult {
     /// `mean_rating` by model, the slice: the mean over prompts of the mean over raters.
     pub means: Vec<Measurement>,
     /// `mean_rating` of a model minus that of the first, the slice `other − first`, over the prompts
-    /// that have ratings of both, paired by prompt.
+    /// that have ratings of both, paired by prompt, with the p-value of a [`PairedTest`].
     pub differences: Vec<Measurement>,
     /// Krippendorff's alpha by level, over the items that at least two rated.
     pub agreement: Vec<Measurement>,
@@ -135,11 +135,11 @@ impl Ratings {
             let (first, other) = (Ratio::mean_of(a), Ratio::mean_of(b));
             let value = first.value().zip(other.value()).map(|(first, other)| other - first);
             let slice = format!("{name} − {}", models[0].name);
-            mean_rating(slice, value, first.denominator()).with_interval(bootstrap.difference(
-                &first,
-                &other,
-                |mean| mean,
-            ))
+            let interval = bootstrap.difference(&first, &other, |mean| mean);
+            let chance = PairedTest::from(bootstrap).p_value(&first, &other, |mean| mean);
+            mean_rating(slice, value, first.denominator())
+                .with_interval(interval)
+                .with_p_value(chance)
         };
         models.iter().map(|model| &model.name).skip(1).zip(others).map(difference).collect()
     }

@@ -1,6 +1,6 @@
 use std::fmt::Write as _;
 
-use super::RatingResult;
+use super::{QuestionResult, RatingResult};
 use crate::evaluation::{change, escaped, value};
 
 impl RatingResult {
@@ -8,32 +8,8 @@ impl RatingResult {
     /// agreement with scorers, where there are any.
     #[must_use]
     pub fn tables(&self) -> Vec<(String, String)> {
-        let mut tables: Vec<_> = self
-            .questions
-            .iter()
-            .map(|question| {
-                let asked = &question.question;
-                let title = format!(
-                    "Mean rating of {}, from 1 ({}) to {} ({})",
-                    asked.name, asked.low, asked.points, asked.high
-                );
-                let mut table =
-                    String::from("| model | mean rating | change | n |\n|---|---:|---:|---:|\n");
-                let changes = std::iter::once(None).chain(question.differences.iter().map(Some));
-                for (mean, difference) in question.means.iter().zip(changes) {
-                    let _ = writeln!(
-                        table,
-                        "| {} | {} | {} | {} {} |",
-                        escaped(&mean.slice),
-                        value(mean),
-                        difference.map_or_else(String::new, change),
-                        mean.n,
-                        mean.unit,
-                    );
-                }
-                (title, table)
-            })
-            .collect();
+        let mut tables: Vec<_> =
+            self.questions.iter().map(|question| (title(question), means(question))).collect();
         tables.push(("Agreement among raters, Krippendorff's alpha".to_owned(), self.agreement()));
         if self.questions.iter().any(|question| !question.judges.is_empty()) {
             tables.push(("Agreement of scorers with mean ratings".to_owned(), self.judges()));
@@ -92,4 +68,32 @@ impl RatingResult {
         }
         table
     }
+}
+
+fn title(question: &QuestionResult) -> String {
+    let asked = &question.question;
+    format!(
+        "Mean rating of {}, from 1 ({}) to {} ({})",
+        asked.name, asked.low, asked.points, asked.high
+    )
+}
+
+fn means(question: &QuestionResult) -> String {
+    let mut table =
+        String::from("| model | mean rating | change | p | n |\n|---|---:|---:|---:|---:|\n");
+    let differences = std::iter::once(None).chain(question.differences.iter().map(Some));
+    for (mean, difference) in question.means.iter().zip(differences) {
+        let chance = difference.and_then(|difference| difference.p_value);
+        let _ = writeln!(
+            table,
+            "| {} | {} | {} | {} | {} {} |",
+            escaped(&mean.slice),
+            value(mean),
+            difference.map_or_else(String::new, change),
+            chance.map_or_else(String::new, |chance| format!("{chance:.4}")),
+            mean.n,
+            mean.unit,
+        );
+    }
+    table
 }

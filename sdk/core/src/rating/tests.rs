@@ -248,6 +248,8 @@ async fn means_differences_agreement_and_judges_are_those_of_the_ratings() {
     assert!(
         (toxicity.means[0].value.unwrap() - toxicity.means[1].value.unwrap() - 1.0).abs() < 1e-12
     );
+    // All ten prompts differ the same way: two of the 2¹⁰ ways to swap them are as extreme.
+    assert_eq!(difference.p_value, Some(2.0 / 1024.0));
     assert!(toxicity.means[0].interval.is_some());
     assert!(toxicity.agreement.iter().all(|alpha| alpha.value == Some(1.0) && alpha.n == 20));
     // Never the same, and the item of prompt 5 has one rating alone.

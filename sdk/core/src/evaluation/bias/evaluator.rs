@@ -5,9 +5,9 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::gaps::{ENOUGH, Table};
-use super::measure::{self, SENTIMENTS};
-use super::{BiasSettings, BoldSet};
-use crate::evaluation::toxicity::{Judge, SCORES, Units, continuations_key, shared_continuations};
+use super::sentiment::SentimentJudge;
+use super::{BiasSettings, BoldSet, measure};
+use crate::evaluation::toxicity::{Continuations, Judge};
 use crate::evaluation::work::{WorkDirectory, WorkKey, json, refuse_unless_comparable};
 use crate::evaluation::{
     COMPONENT, Changes, Evaluation, EvaluationContext, EvaluationPrompt, Evaluator, Measurement,
@@ -80,7 +80,7 @@ impl BiasEvaluator {
             None
         };
         let prompts = if is_judged {
-            let prompt = |text| EvaluationPrompt { text, toxicity: None };
+            let prompt = |text| EvaluationPrompt { text, toxicity: None, challenging: false };
             Some(PromptSet::new(name, set.prompts().texts.into_iter().map(prompt).collect())?)
         } else {
             None
@@ -94,15 +94,36 @@ impl BiasEvaluator {
         Ok(Self { info, set, judges, settings, perplexity, prompts })
     }
 
-    fn judges(&self) -> Vec<Judge<'_>> {
-        let toxicity = self.judges.toxicity.as_deref().map(|judge| (SCORES, judge));
-        let sentiment = self.judges.sentiment.as_deref().map(|judge| (SENTIMENTS, judge));
-        [toxicity, sentiment].into_iter().flatten().collect()
+    fn continuations(
+        &self,
+        work: &WorkDirectory,
+        shared: Option<WorkDirectory>,
+    ) -> Option<Continuations> {
+        let (prompts, settings) = (self.prompts.clone()?, self.settings.of_continuations());
+        Some(Continuations { prompts, settings, work: work.clone(), shared })
     }
 
-    fn units(&self, work: &WorkDirectory, shared: Option<WorkDirectory>) -> Option<Units> {
-        let (prompts, settings) = (self.prompts.clone()?, self.settings.of_continuations());
-        Some(Units { prompts, settings, work: work.clone(), shared })
+    /// Has continuations made and judged, by one judge after the other: the second reads what was
+    /// written for the first.
+    async fn judge(
+        &self,
+        subject: &Subject,
+        context: &EvaluationContext,
+        work: &WorkDirectory,
+    ) -> Result<()> {
+        let Some(prompts) = &self.prompts else { return Ok(()) };
+        let model = subject.generator.info();
+        let key = Continuations::key(prompts, &self.settings.of_continuations(), model)?;
+        let shared = Continuations::shared(context.shared.as_deref(), key)?;
+        let Some(continuations) = self.continuations(work, shared) else { return Ok(()) };
+        let (generator, observer) = (&*subject.generator, &context.observer);
+        if let Some(judge) = &self.judges.toxicity {
+            continuations.make_all(generator, &Judge(&**judge), observer).await?;
+        }
+        if let Some(judge) = &self.judges.sentiment {
+            continuations.make_all(generator, &SentimentJudge(&**judge), observer).await?;
+        }
+        Ok(())
     }
 
     fn work_key(&self, model: &Info) -> Result<WorkKey> {
@@ -153,15 +174,24 @@ impl BiasEvaluator {
     /// What the parts in a directory amount to, in the order in which tables list it.
     fn tables(&self, work: &WorkDirectory) -> Result<Vec<Table>> {
         let mut tables = Vec::new();
-        if let Some(units) = self.units(work, None) {
+        if let Some(continuations) = self.continuations(work, None) {
             let layout = self.set.prompts().layout;
             let settings = &self.settings;
             if self.judges.toxicity.is_some() {
                 let (attribute, threshold) = (&settings.attribute, settings.threshold);
-                tables.push(measure::toxicity(&units, layout.clone(), attribute, threshold)?);
+                tables.push(measure::toxicity(
+                    &continuations,
+                    layout.clone(),
+                    attribute,
+                    threshold,
+                )?);
             }
             if self.judges.sentiment.is_some() {
-                tables.push(measure::sentiment(&units, layout, &settings.sentiment_attribute)?);
+                tables.push(measure::sentiment(
+                    &continuations,
+                    layout,
+                    &settings.sentiment_attribute,
+                )?);
             }
         }
         if let Some(perplexity) = &self.perplexity {
@@ -213,13 +243,7 @@ impl Evaluator for BiasEvaluator {
             }
         };
         let work = WorkDirectory::open(&context.directory, self.work_key(model)?)?;
-        if let Some(prompts) = &self.prompts {
-            let key = continuations_key(prompts, &self.settings.of_continuations(), model)?;
-            if let Some(units) = self.units(&work, shared_continuations(context, key)?) {
-                let (generator, observer) = (&*subject.generator, &context.observer);
-                units.make_all(generator, &self.judges(), observer).await?;
-            }
-        }
+        self.judge(subject, context, &work).await?;
         if let Some((perplexity, likelihood)) = likelihood {
             perplexity.rate_all(&**likelihood, &work, &context.observer).await?;
         }

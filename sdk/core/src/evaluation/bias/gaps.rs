@@ -1,6 +1,8 @@
+use std::ops::Range;
+
 use super::set::{Layout, LayoutDomain};
 use crate::evaluation::random::SplitMix64;
-use crate::evaluation::{Bootstrap, Measurement};
+use crate::evaluation::{Bootstrap, Measurement, PairedTest, Ratio};
 
 /// Items of a group that a comparison needs: one alone says nothing of its spread.
 pub(super) const ENOUGH: usize = 2;
@@ -39,6 +41,10 @@ pub(super) struct Table {
 struct Cell {
     name: &'static str,
     slice: String,
+    /// The number of its column.
+    column: usize,
+    /// What it is about.
+    items: Range<usize>,
     n: u64,
     unit: &'static str,
     /// Whether it has enough items for an interval.
@@ -70,7 +76,8 @@ impl Table {
     }
 
     /// The differences `other - self` of the same cells, on the same items: a resample draws each for
-    /// both. Gaps are those of groups that have enough items in both.
+    /// both. Gaps are those of groups that have enough items in both. Changes of groups and domains
+    /// have the p-value of a [`PairedTest`]; swapping items between models says nothing of gaps.
     pub(super) fn changes(&self, other: &Self, bootstrap: &Bootstrap) -> Vec<Measurement> {
         let others = |column: &Column, at: usize| {
             let same = other.columns.iter().find(|c| c.statistic.name == column.statistic.name);
@@ -88,7 +95,20 @@ impl Table {
         };
         let values = differences(None);
         let samples = self.resamples(bootstrap, |counts| differences(Some(counts)));
-        finish(plan.cells, values, samples, bootstrap).collect()
+        let test =
+            PairedTest { permutations: bootstrap.resamples as u64, ..PairedTest::from(bootstrap) };
+        let chance = |cell: &Cell| {
+            let of = |table: &Self| {
+                let column = table.columns.get(cell.column)?;
+                Some(Ratio::new(column.items.get(cell.items.clone())?.iter().copied()))
+            };
+            let statistic = self.columns[cell.column].statistic;
+            let (base, other) = of(self).zip(of(other)).filter(|_| !cell.is_gap)?;
+            test.p_value(&base, &other, statistic.transform)
+        };
+        let chances: Vec<_> = plan.cells.iter().map(chance).collect();
+        let changes = finish(plan.cells, values, samples, bootstrap);
+        changes.zip(chances).map(|(change, chance)| change.with_p_value(chance)).collect()
     }
 
     fn plan(
@@ -97,11 +117,17 @@ impl Table {
         unit: impl Fn(&Statistic) -> &'static str,
     ) -> Plan {
         let mut plan = Plan { cells: Vec::new(), compared: Vec::new() };
-        for column in &self.columns {
+        for (number, column) in self.columns.iter().enumerate() {
             let statistic = column.statistic;
-            let cell = |name, slice, n: f64, enough| {
-                let (n, unit, is_gap) = (n as u64, unit(statistic), false);
-                Cell { name, slice, n, unit, enough, is_gap }
+            let cell = |slice, items, n: f64, enough| Cell {
+                name: statistic.name,
+                slice,
+                column: number,
+                items,
+                n: n as u64,
+                unit: unit(statistic),
+                enough,
+                is_gap: false,
             };
             let mut compared = Vec::new();
             for domain in &self.layout.domains {
@@ -116,17 +142,20 @@ impl Table {
                     enough.push(items >= ENOUGH);
                     if statistic.gap.is_some() {
                         let slice = format!("{}/{group}", domain.name);
-                        plan.cells.push(cell(statistic.name, slice, size, items >= ENOUGH));
+                        plan.cells.push(cell(slice, range.clone(), size, items >= ENOUGH));
                     }
                 }
-                let slice = || domain.name.clone();
-                plan.cells.push(cell(statistic.name, slice(), total, valued >= ENOUGH));
+                let whole = || (domain.name.clone(), domain.items());
+                let (slice, items) = whole();
+                plan.cells.push(cell(slice, items, total, valued >= ENOUGH));
                 if let Some(gap) = statistic.gap {
                     let groups = enough.iter().filter(|enough| **enough).count();
+                    let (slice, items) = whole();
                     plan.cells.push(Cell {
+                        name: gap,
                         unit: "groups",
                         is_gap: true,
-                        ..cell(gap, slice(), groups as f64, groups >= ENOUGH)
+                        ..cell(slice, items, groups as f64, groups >= ENOUGH)
                     });
                 }
                 compared.push(enough);
@@ -218,8 +247,7 @@ impl Table {
             // Streams from the other end than those of resamples.
             let mut random = SplitMix64::stream(bootstrap.seed, u64::MAX - number);
             for domain in &self.layout.domains {
-                let start = domain.groups.first().map_or(0, |(_, range)| range.start);
-                let end = domain.groups.last().map_or(0, |(_, range)| range.end);
+                let Range { start, end } = domain.items();
                 for at in (start + 1..end).rev() {
                     order.swap(at, start + random.below(at - start + 1));
                 }
@@ -387,6 +415,8 @@ mod tests {
         }
         assert_eq!((find(&changes, "mean", "d/g0").n, find(&changes, "mean_gap", "d").n), (20, 2));
         assert_eq!(find(&changes, "mean", "d").unit, "items");
+        assert_eq!(find(&changes, "mean", "d/g0").p_value, Some(1.0 / 1001.0));
+        assert_eq!(find(&changes, "mean_gap", "d").p_value, None);
         assert!(base.changes(&base, &bootstrap).iter().all(|change| change.value == Some(0.0)));
     }
 }

@@ -1,14 +1,12 @@
 use std::f64::consts::LN_2;
 
 use super::gaps::{Column, Statistic, Table};
+use super::sentiment::sentiments;
 use super::set::{Grouped, Layout};
-use crate::evaluation::toxicity::{SCORES, Units};
+use crate::evaluation::toxicity::{Continuations, Judged, judged};
 use crate::evaluation::work::WorkDirectory;
 use crate::evaluation::{PerplexityEvaluator, count_words};
 use crate::{Attribute, Result};
-
-/// Where the verdicts of a sentiment judge are.
-pub(super) const SENTIMENTS: &str = "sentiments";
 
 static MEAN_TOXICITY: Statistic = Statistic {
     name: "mean_toxicity",
@@ -61,13 +59,13 @@ fn as_it_is(value: f64) -> f64 {
 
 /// How toxic a group's continuations are.
 pub(super) fn toxicity(
-    units: &Units,
+    continuations: &Continuations,
     layout: Layout,
     attribute: &Attribute,
     threshold: f32,
 ) -> Result<Table> {
-    let mut columns = [&MEAN_TOXICITY, &TOXIC_SHARE, &UNSCORED].map(|statistic| empty(statistic));
-    each_prompt(units, SCORES, attribute, |values| {
+    let mut columns = [&MEAN_TOXICITY, &TOXIC_SHARE, &UNSCORED].map(empty);
+    each_prompt(continuations, judged, attribute, |values| {
         let scored = values.iter().flatten();
         let n = scored.clone().count() as f64;
         let toxic = scored.clone().filter(|value| **value > threshold).count() as f64;
@@ -81,9 +79,13 @@ pub(super) fn toxicity(
 }
 
 /// How kind a group's continuations are.
-pub(super) fn sentiment(units: &Units, layout: Layout, attribute: &Attribute) -> Result<Table> {
-    let mut columns = [&MEAN_SENTIMENT, &SENTIMENT_UNSCORED].map(|statistic| empty(statistic));
-    each_prompt(units, SENTIMENTS, attribute, |values| {
+pub(super) fn sentiment(
+    continuations: &Continuations,
+    layout: Layout,
+    attribute: &Attribute,
+) -> Result<Table> {
+    let mut columns = [&MEAN_SENTIMENT, &SENTIMENT_UNSCORED].map(empty);
+    each_prompt(continuations, sentiments, attribute, |values| {
         let sum = values.iter().flatten().map(|&value| f64::from(value)).sum();
         let (n, all) = (values.iter().flatten().count() as f64, values.len() as f64);
         for (column, item) in columns.iter_mut().zip([(sum, n), (all - n, all)]) {
@@ -99,8 +101,7 @@ pub(super) fn perplexity(
     work: &WorkDirectory,
     sentences: Grouped,
 ) -> Result<Table> {
-    let mut columns =
-        [&TOKEN_PERPLEXITY, &WORD_PERPLEXITY, &BITS_PER_BYTE].map(|statistic| empty(statistic));
+    let mut columns = [&TOKEN_PERPLEXITY, &WORD_PERPLEXITY, &BITS_PER_BYTE].map(empty);
     for unit in 0..evaluator.units().count() {
         let texts = &sentences.texts[evaluator.units().range(unit)];
         for (text, rated) in texts.iter().zip(evaluator.rated(work, unit)?) {
@@ -119,13 +120,13 @@ const fn empty(statistic: &'static Statistic) -> Column {
 
 /// Calls `see` with the values of a prompt's continuations, one unit in memory at a time.
 fn each_prompt(
-    units: &Units,
-    kind: &str,
+    continuations: &Continuations,
+    verdicts: fn(&Continuations, usize) -> Result<Vec<Judged>>,
     attribute: &Attribute,
     mut see: impl FnMut(&[Option<f32>]),
 ) -> Result<()> {
-    for unit in 0..units.count() {
-        for judged in units.judged(kind, unit)? {
+    for unit in 0..continuations.count() {
+        for judged in verdicts(continuations, unit)? {
             let values: Vec<_> = judged.verdicts.iter().map(|v| v.get(attribute)).collect();
             see(&values);
         }

@@ -5,6 +5,7 @@
 //! | `set` | BOLD's files: prompts and sentences, entity by entity |
 //! | `settings` | what is asked of a model |
 //! | `evaluator` | the model's answers, kept in parts |
+//! | `sentiment` | the second judge of continuations |
 //! | `measure` | the parts as columns of numbers |
 //! | `gaps` | columns by group, largest gaps, intervals within groups |
 //! | `false_positives` | the same question to the scorer that filters |
@@ -13,6 +14,7 @@ mod evaluator;
 mod false_positives;
 mod gaps;
 mod measure;
+mod sentiment;
 mod set;
 mod settings;
 #[cfg(test)]

@@ -77,6 +77,15 @@ pub(super) struct LayoutDomain {
     pub(super) groups: Vec<(String, Range<usize>)>,
 }
 
+impl LayoutDomain {
+    /// The numbers of the items of all its groups, which stand in a row.
+    pub(super) fn items(&self) -> Range<usize> {
+        let start = self.groups.first().map_or(0, |(_, range)| range.start);
+        let end = self.groups.last().map_or(0, |(_, range)| range.end);
+        start..end
+    }
+}
+
 impl BoldSet {
     /// The domains of the released data.
     pub const DOMAINS: [&str; 5] =

@@ -1,6 +1,5 @@
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::evaluation::toxicity::over_real_toxicity_prompts;
 use crate::evaluation::{Bootstrap, PerplexitySettings, ToxicitySettings};
 use crate::{Attribute, Result, Sampling};
 
@@ -49,6 +48,30 @@ impl Default for BiasSettings {
             bootstrap: toxicity.bootstrap,
         }
     }
+}
+
+/// A table replaces the keys it has; the others must not become those of self-generation, whose 1000
+/// tokens would make another measurement of it.
+fn over_real_toxicity_prompts<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> std::result::Result<Sampling, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Given {
+        max_new_tokens: Option<usize>,
+        temperature: Option<f32>,
+        top_k: Option<usize>,
+        top_p: Option<f32>,
+    }
+
+    let given = Given::deserialize(deserializer)?;
+    let others = Sampling::real_toxicity_prompts();
+    Ok(Sampling {
+        max_new_tokens: given.max_new_tokens.unwrap_or(others.max_new_tokens),
+        temperature: given.temperature.unwrap_or(others.temperature),
+        top_k: given.top_k.or(others.top_k),
+        top_p: given.top_p.unwrap_or(others.top_p),
+    })
 }
 
 impl BiasSettings {
