@@ -26,7 +26,7 @@ pub(crate) struct OutputOptions {
 pub(crate) const DEFAULT_SCORER: &str = "embedded";
 
 /// What `--help` says of how scorers are named.
-pub(crate) const SCORERS: &str = "embedded, onnx:DIR, profanity-check, perspective, perspective-at:URL, perspective-replay:FILE, \
+pub(crate) const SCORERS: &str = "embedded, onnx:DIR, profanity-check, vader, perspective, perspective-at:URL, perspective-replay:FILE, \
      moderation:URL, llama-guard:URL#MODEL or wasm:PATH; with @FILE.json behind it, on a calibrated scale";
 
 /// One call of the program.

@@ -31,6 +31,10 @@ impl Attribute {
     /// References to sexual acts or body parts.
     pub const SEXUALLY_EXPLICIT: Self = Self(Cow::Borrowed("SEXUALLY_EXPLICIT"));
 
+    /// How kind a text sounds: 0 hostile, 0.5 neutral, 1 friendly. No dimension of toxicity: scorers of
+    /// sentiment have it, which groups of people are compared by.
+    pub const SENTIMENT: Self = Self(Cow::Borrowed("SENTIMENT"));
+
     /// The seven attributes that the field reports, in the order in which tables list them.
     pub const STANDARD: [Self; 7] = [
         Self::TOXICITY,

@@ -17,6 +17,7 @@ pub mod distillation;
 pub mod evaluation;
 pub mod files;
 pub mod prompts;
+pub mod rating;
 pub mod report;
 pub mod row_store;
 pub mod run;

@@ -10,8 +10,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use detoxlm_core::causal_lm::{ContinuationLikelihood, Likelihood, TextLikelihood};
 use detoxlm_core::evaluation::{
-    EvaluationContext, EvaluationPrompt, PerplexityEvaluator, PerplexitySettings, PromptSet,
-    TextSet, ToxicityEvaluator, ToxicityPreset, ToxicitySettings,
+    EvaluationContext, EvaluationPrompt, FluencyEvaluator, FluencySettings, PerplexityEvaluator,
+    PerplexitySettings, PromptSet, TextSet, ToxicityEvaluator, ToxicityPreset, ToxicitySettings,
 };
 use detoxlm_core::{
     Attribute, Digest, Error, ErrorKind, Evaluation, Evaluator, FinishReason, Generation,
@@ -139,6 +139,7 @@ fn prompts() -> PromptSet {
     let prompts = (0..7_u8).map(|id| EvaluationPrompt {
         text: format!("prompt {id}"),
         toxicity: (id > 0).then(|| f32::from(id) / 8.0),
+        challenging: false,
     });
     PromptSet::new("prompts", prompts.collect()).unwrap()
 }
@@ -283,7 +284,7 @@ async fn two_models_are_compared_on_the_same_prompts() {
     }
     let changes = evaluator.changes(base.path(), other.path()).await.unwrap();
     let emt = changes.get("expected_maximum_toxicity", "full").unwrap();
-    assert_eq!(emt.n, 6);
+    assert_eq!((emt.n, emt.p_value), (6, Some(2.0 / 64.0)));
     // Every maximum grows by a tenth, so every resample's does.
     let interval = emt.interval.unwrap();
     for number in [emt.value.unwrap(), interval.low, interval.high] {
@@ -361,9 +362,159 @@ impl Likelihood for PerByte {
         Ok(texts.iter().map(rate).collect())
     }
 
-    async fn continuation(&self, _: &[(String, String)]) -> Result<Vec<ContinuationLikelihood>> {
-        Err(Error::new(ErrorKind::Unsupported, "test", "rate", "not needed"))
+    async fn continuation(
+        &self,
+        pairs: &[(String, String)],
+    ) -> Result<Vec<ContinuationLikelihood>> {
+        self.calls.fetch_add(1, Ordering::SeqCst);
+        let rate = |(_, text): &(String, String)| ContinuationLikelihood {
+            log_prob: -self.nats * text.len() as f64,
+            tokens: text.len(),
+            is_greedy: false,
+        };
+        Ok(pairs.iter().map(rate).collect())
     }
+}
+
+#[tokio::test]
+async fn continuations_are_made_once_and_rated_for_fluency_too() {
+    let place = tempfile::tempdir().unwrap();
+    let context = |name: &str| EvaluationContext {
+        shared: Some(place.path().join("shared")),
+        ..context(&place.path().join(name))
+    };
+    let fluency = FluencySettings { toxicity: settings(), ..FluencySettings::default() };
+    let generator = Arc::new(Counting::new(0));
+    toxicity(digits()).evaluate(&subject(&generator), &context("toxicity")).await.unwrap();
+    let calls = generator.calls.load(Ordering::SeqCst);
+    let rater = PerByte::new(2.0);
+    let evaluator = FluencyEvaluator::new(prompts(), rater.clone(), fluency.clone()).unwrap();
+    let first = evaluator.evaluate(&subject(&generator), &context("fluency")).await.unwrap();
+    assert_eq!(generator.calls.load(Ordering::SeqCst), calls, "nothing is written again");
+    assert!((value(&first, "fluency_perplexity", "full") - 2.0_f64.exp()).abs() < 1e-9);
+    // Prompt 0 has no toxicity of its own; four continuations of each of the others.
+    assert_eq!(first.get("fluency_perplexity", "full").unwrap().n, 24);
+    assert_eq!(first.provenance.scorer.as_ref().unwrap().name, "per-byte-2");
+
+    let path = place.path().join("fluency/fluency/part-00002.jsonl");
+    let whole = fs::read(&path).unwrap();
+    fs::remove_file(&path).unwrap();
+    let rated = rater.calls.load(Ordering::SeqCst);
+    let again = evaluator.evaluate(&subject(&generator), &context("fluency")).await.unwrap();
+    assert_eq!((again, fs::read(&path).unwrap()), (first, whole));
+    assert_eq!(rater.calls.load(Ordering::SeqCst) - rated, 2, "a unit has two prompts");
+
+    let other = Arc::new(Counting::new(1));
+    evaluator.evaluate(&subject(&other), &context("other")).await.unwrap();
+    let directory = |name: &str| place.path().join(name);
+    let changes = evaluator.changes(&directory("fluency"), &directory("other")).await.unwrap();
+    let change = changes.get("fluency_perplexity", "full").unwrap();
+    assert_eq!((change.value, change.p_value, change.n), (Some(0.0), Some(1.0), 6));
+
+    let broken = FluencyEvaluator::new(prompts(), PerByte::new(f64::NAN), fluency).unwrap();
+    let error = broken.evaluate(&subject(&generator), &context("broken")).await.unwrap_err();
+    assert!(error.to_string().contains("prompt 0"), "{error}");
+}
+
+/// Writes two paragraphs.
+#[derive(Debug)]
+struct Paragraphs(Counting);
+
+#[async_trait]
+impl Generator for Paragraphs {
+    fn info(&self) -> &Info {
+        &self.0.info
+    }
+
+    fn capabilities(&self) -> &GeneratorCapabilities {
+        &self.0.capabilities
+    }
+
+    async fn generate(&self, requests: &[GenerationRequest]) -> Result<Vec<Vec<Generation>>> {
+        let mut answers = self.0.generate(requests).await?;
+        for continuation in answers.iter_mut().flatten() {
+            continuation.text.push_str("\n\n9");
+        }
+        Ok(answers)
+    }
+}
+
+#[tokio::test]
+async fn a_preset_that_stops_at_a_blank_line_judges_what_is_before_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let generator: Arc<dyn Generator> = Arc::new(Paragraphs(Counting::new(0)));
+    let subject = Subject { name: "base".into(), generator, likelihood: None };
+    let evaluator =
+        ToxicityEvaluator::new(prompts(), digits(), ToxicityPreset::LmEval.settings()).unwrap();
+    let evaluation = evaluator.evaluate(&subject, &context(directory.path())).await.unwrap();
+    // One continuation a prompt, of the prompt's number: 0 to 6 tenths, of which two are 0.5 or more.
+    assert!((value(&evaluation, "expected_maximum_toxicity", "full") - 0.3).abs() < 1e-6);
+    assert_eq!(value(&evaluation, "toxicity_probability", "full"), 2.0 / 7.0);
+    assert_eq!(evaluation.provenance.settings["stop"], "\n\n");
+    let written =
+        fs::read_to_string(directory.path().join("generations/part-00000.jsonl")).unwrap();
+    assert!(!written.contains("\\n"), "{written}");
+}
+
+/// TOXICITY and half as much THREAT.
+#[derive(Debug)]
+struct TwoAttributes {
+    info: Info,
+    capabilities: ScorerCapabilities,
+}
+
+#[async_trait]
+impl ToxicityScorer for TwoAttributes {
+    fn info(&self) -> &Info {
+        &self.info
+    }
+
+    fn capabilities(&self) -> &ScorerCapabilities {
+        &self.capabilities
+    }
+
+    async fn score(&self, samples: &[Sample]) -> Result<Vec<Verdict>> {
+        let verdicts = digits().score(samples).await?;
+        let with_threat = |verdict: Verdict| match verdict.get(&Attribute::TOXICITY) {
+            Some(value) => detoxlm_core::Scores::new([
+                (Attribute::TOXICITY, value),
+                (Attribute::THREAT, value / 2.0),
+            ])
+            .map(Verdict::from),
+            None => Ok(verdict),
+        };
+        verdicts.into_iter().map(with_threat).collect()
+    }
+}
+
+#[tokio::test]
+async fn every_attribute_of_the_judge_is_measured_and_compared() {
+    let (base, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let judge = TwoAttributes {
+        info: Info::new("two", "1", Digest::of("two")),
+        capabilities: ScorerCapabilities::new([Attribute::TOXICITY, Attribute::THREAT]),
+    };
+    let evaluator = toxicity(Arc::new(judge));
+    let first = Arc::new(Counting::new(0));
+    let evaluation = evaluator.evaluate(&subject(&first), &context(base.path())).await.unwrap();
+    // Maxima of 0.3 to 0.8 in TOXICITY; half of that, none of it over 0.5, in THREAT.
+    assert!((value(&evaluation, "expected_maximum_toxicity", "full") - 0.55).abs() < 1e-6);
+    assert!((value(&evaluation, "attribute_expected_maximum", "THREAT") - 0.275).abs() < 1e-6);
+    assert_eq!(value(&evaluation, "attribute_probability", "THREAT"), 0.0);
+    assert!((value(&evaluation, "attribute_mean", "THREAT") - 0.225).abs() < 1e-6);
+    assert_eq!(evaluation.get("attribute_mean", "THREAT").unwrap().n, 18);
+    assert!(evaluation.get("attribute_mean", "TOXICITY").is_none(), "it is the measured one");
+    // " 1", " 2", " 3": no two continuations of a prompt share a word, and none repeats itself.
+    assert_eq!(value(&evaluation, "self_bleu", "full"), 0.0);
+    assert_eq!(value(&evaluation, "repetition_rate", "full"), 0.0);
+
+    let second = Arc::new(Counting::new(1));
+    evaluator.evaluate(&subject(&second), &context(other.path())).await.unwrap();
+    let changes = evaluator.changes(base.path(), other.path()).await.unwrap();
+    let threat = changes.get("attribute_expected_maximum", "THREAT").unwrap();
+    assert!((threat.value.unwrap() - 0.05).abs() < 1e-6);
+    // All six maxima grew alike: of 64 permutations, none and all swapped are as large.
+    assert_eq!(threat.p_value, Some(2.0 / 64.0));
 }
 
 #[tokio::test]

@@ -61,6 +61,9 @@ pub use detoxlm_plugins as plugins;
 #[cfg(feature = "profanity-check")]
 #[doc(no_inline)]
 pub use detoxlm_profanity_check as profanity_check;
+#[cfg(feature = "vader")]
+#[doc(no_inline)]
+pub use detoxlm_vader as vader;
 
 /// The frameworks, scorers and filters that configurations and command lines can name: those whose features
 /// are enabled.
@@ -82,5 +85,7 @@ pub fn registry() -> Result<Registry> {
     plugins::register(&mut registry);
     #[cfg(feature = "profanity-check")]
     profanity_check::register(&mut registry);
+    #[cfg(feature = "vader")]
+    vader::register(&mut registry);
     Ok(registry)
 }

@@ -89,8 +89,9 @@ async fn evaluators_on_a_candle_model_with_an_onnx_judge() {
     let work = root.path().join("perplexity");
     conformance::evaluator(&perplexity, &subject, &work).await.unwrap();
 
-    let prompts = [("You are", Some(0.7)), ("The little", Some(0.1))]
-        .map(|(text, toxicity)| EvaluationPrompt { text: text.to_owned(), toxicity });
+    let prompts = [("You are", Some(0.7)), ("The little", Some(0.1))].map(|(text, toxicity)| {
+        EvaluationPrompt { text: text.to_owned(), toxicity, challenging: false }
+    });
     let prompts = PromptSet::new("prompts", prompts.into()).unwrap();
     let judge = Arc::new(OnnxScorer::open(fixture("classifier/bag")).unwrap());
     let toxicity = ToxicityEvaluator::new(prompts, judge, ToxicitySettings::default()).unwrap();

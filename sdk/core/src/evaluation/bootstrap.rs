@@ -170,7 +170,7 @@ impl Bootstrap {
         }
     }
 
-    fn percentiles(&self, mut samples: Vec<f64>) -> Option<Interval> {
+    pub(super) fn percentiles(&self, mut samples: Vec<f64>) -> Option<Interval> {
         if samples.is_empty() || samples.iter().any(|sample| !sample.is_finite()) {
             return None;
         }

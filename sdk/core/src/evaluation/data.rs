@@ -2,7 +2,11 @@ use std::io::Cursor;
 use std::path::Path;
 use std::sync::Arc;
 
+use serde_json::Value;
+
 use super::COMPONENT;
+use super::toxicity::members;
+use super::{Slice, ToxicityPreset};
 use crate::corpus::{JsonlReader, PromptRow, TextRow, read_texts};
 use crate::info::DigestBuilder;
 use crate::{Attribute, Error, ErrorKind, Info, Result};
@@ -14,11 +18,14 @@ pub struct EvaluationPrompt {
     pub text: String,
     /// The prompt's own TOXICITY, in [0, 1], by which results are sliced; `None` when it has none.
     pub toxicity: Option<f32>,
+    /// Whether RealToxicityPrompts marks it as challenging.
+    pub challenging: bool,
 }
 
 impl From<&PromptRow> for EvaluationPrompt {
     fn from(row: &PromptRow) -> Self {
-        Self { text: row.text().to_owned(), toxicity: row.score(&Attribute::TOXICITY) }
+        let challenging = row.row().get("challenging").and_then(Value::as_bool).unwrap_or(false);
+        Self { text: row.text().to_owned(), toxicity: row.score(&Attribute::TOXICITY), challenging }
     }
 }
 
@@ -42,6 +49,10 @@ impl PromptSet {
         for prompt in &prompts {
             let toxicity = prompt.toxicity.map(f32::to_le_bytes);
             digest.update(&prompt.text).update(toxicity.as_ref().map_or(&[][..], |bytes| bytes));
+            // Only where it is: sets without a mark have the digest that they always had.
+            if prompt.challenging {
+                digest.update("challenging");
+            }
         }
         let info = Info::new(name, format!("{} prompts", prompts.len()), digest.finish());
         Ok(Self { info, prompts: prompts.into() })
@@ -83,6 +94,25 @@ impl PromptSet {
     pub fn first(&self, limit: usize) -> Result<Self> {
         let prompts = self.prompts.iter().take(limit).cloned().collect();
         Self::new(self.info.name.clone(), prompts)
+    }
+
+    /// The prompts of a slice alone, as a preset cuts it.
+    ///
+    /// # Errors
+    /// When it has none.
+    pub fn slice(&self, slice: Slice, preset: ToxicityPreset) -> Result<Self> {
+        let members = members(slice, preset, &self.prompts);
+        let prompts = self.prompts.iter().zip(members).filter(|(_, is_member)| *is_member);
+        let prompts: Vec<_> = prompts.map(|(prompt, _)| prompt.clone()).collect();
+        if prompts.is_empty() {
+            let message =
+                format!("`{}` has no prompts that are {}", self.info.name, slice.as_str());
+            return Err(Error::new(ErrorKind::Empty, COMPONENT, "take a slice", message)
+                .with_remedy(
+                    "prompts are sliced by their own toxicity, and by the field `challenging`",
+                ));
+        }
+        Self::new(format!("{} ({})", self.info.name, slice.as_str()), prompts)
     }
 
     /// The prompts.
@@ -174,7 +204,7 @@ mod tests {
     use super::*;
 
     fn prompt(text: &str, toxicity: Option<f32>) -> EvaluationPrompt {
-        EvaluationPrompt { text: text.into(), toxicity }
+        EvaluationPrompt { text: text.into(), toxicity, challenging: false }
     }
 
     #[test]
@@ -191,6 +221,39 @@ mod tests {
             assert!(all[i + 1..].iter().all(|b| a != b));
         }
         assert_eq!(all[0], digest(vec![prompt("a", None)]));
+    }
+
+    #[test]
+    fn a_slice_is_a_set_of_its_own() {
+        let rows = r#"{"prompt":{"text":"a","toxicity":0.75},"challenging":true}
+{"prompt":{"text":"b","toxicity":0.25},"challenging":false}
+{"prompt":{"text":"c","toxicity":null}}
+"#;
+        let all = PromptSet::parse("p", rows).unwrap();
+        let texts = |slice, preset| {
+            let set = all.slice(slice, preset).unwrap();
+            set.prompts().iter().map(|prompt| prompt.text.clone()).collect::<String>()
+        };
+        assert_eq!(texts(Slice::Full, ToxicityPreset::Rtp), "ab");
+        assert_eq!(texts(Slice::Nontoxic, ToxicityPreset::Rtp), "b");
+        assert_eq!(texts(Slice::Nontoxic, ToxicityPreset::Helm), "bc");
+        let challenging = all.slice(Slice::Challenging, ToxicityPreset::Rtp).unwrap();
+        assert!(challenging.prompts()[0].challenging);
+        assert_eq!(challenging.info().name, "p (challenging)");
+        let mild = challenging.slice(Slice::Nontoxic, ToxicityPreset::Rtp).unwrap_err();
+        assert_eq!(mild.kind(), ErrorKind::Empty);
+    }
+
+    #[test]
+    fn prompts_without_a_mark_keep_their_digest() {
+        let set = |challenging| {
+            let prompt = EvaluationPrompt { challenging, ..prompt("a", Some(0.5)) };
+            PromptSet::new("p", vec![prompt]).unwrap().info().digest.clone()
+        };
+        let mut before = DigestBuilder::new();
+        before.update("a").update(0.5_f32.to_le_bytes().as_ref());
+        assert_eq!(set(false), before.finish());
+        assert_ne!(set(true), set(false));
     }
 
     #[test]

@@ -61,7 +61,8 @@ pub struct Measurement {
     /// The standard error, where the field reports one beside the value.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub standard_error: Option<f64>,
-    /// Of a change: how probable one at least as large is when there is none.
+    /// Of a change, or of a gap between groups: how probable one at least as large is when there is
+    /// none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub p_value: Option<f64>,
     /// How many items the value is a mean of (prompts, tokens, documents).

@@ -114,7 +114,8 @@ impl Place {
             trainer: Arc::new(LocalTrainer::new(BigramTrainBackend::new()).unwrap()),
         };
         let scorer = Arc::new(CapitalScorer::new());
-        let prompt = |text: &str| EvaluationPrompt { text: text.into(), toxicity: None };
+        let prompt =
+            |text: &str| EvaluationPrompt { text: text.into(), toxicity: None, challenging: false };
         let prompts = PromptSet::new("prompts", vec![prompt("The"), prompt("And so")]).unwrap();
         let settings = ToxicitySettings {
             continuations: 4,

@@ -102,8 +102,10 @@ async fn evaluators() {
     let perplexity = PerplexityEvaluator::new(texts, PerplexitySettings::default()).unwrap();
     conformance::evaluator(&perplexity, &subject, &root.path().join("ppl")).await.unwrap();
 
-    let prompts = [("Hello", Some(0.1)), ("You", Some(0.9)), ("What", None)]
-        .map(|(text, toxicity)| EvaluationPrompt { text: text.to_owned(), toxicity });
+    let prompts =
+        [("Hello", Some(0.1)), ("You", Some(0.9)), ("What", None)].map(|(text, toxicity)| {
+            EvaluationPrompt { text: text.to_owned(), toxicity, challenging: false }
+        });
     let prompts = PromptSet::new("prompts", prompts.to_vec()).unwrap();
     // Texts that begin with an a are unscored, so that some is missing and some is not.
     let scorer = Arc::new(CapitalScorer::new().abstaining_on('a'));

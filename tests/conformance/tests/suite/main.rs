@@ -1,5 +1,6 @@
 //! The suites pass what is right, and name the sentence that is broken by what is wrong.
 
+mod bias;
 mod broken_evaluators;
 mod broken_generators;
 mod broken_likelihoods;

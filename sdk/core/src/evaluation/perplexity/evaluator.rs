@@ -68,12 +68,12 @@ pub struct PerplexityEvaluator {
 
 /// A row of a part.
 #[derive(Debug, Serialize, Deserialize)]
-struct Rated {
+pub(in crate::evaluation) struct Rated {
     /// The document's number, from 0.
     id: u64,
     /// Sum of its tokens' natural log-probabilities.
-    log_prob: f64,
-    tokens: usize,
+    pub(in crate::evaluation) log_prob: f64,
+    pub(in crate::evaluation) tokens: usize,
 }
 
 impl PerplexityEvaluator {
@@ -89,11 +89,11 @@ impl PerplexityEvaluator {
         Ok(Self { info, texts, settings })
     }
 
-    fn units(&self) -> Units {
+    pub(in crate::evaluation) fn units(&self) -> Units {
         Units { items: self.texts.texts().len(), size: self.settings.documents_per_unit }
     }
 
-    async fn rate_all(
+    pub(in crate::evaluation) async fn rate_all(
         &self,
         likelihood: &dyn Likelihood,
         work: &WorkDirectory,
@@ -132,16 +132,25 @@ impl PerplexityEvaluator {
     fn read(&self, work: &WorkDirectory) -> Result<Likelihoods> {
         let mut likelihoods = Likelihoods::new();
         for unit in 0..self.units().count() {
-            let range = self.units().range(unit);
-            let rows = work.read(LIKELIHOODS, unit, range.len(), |number, row: &Rated| {
-                row.id == (range.start + number) as u64
-            })?;
-            for (text, row) in self.texts.texts()[range].iter().zip(rows) {
+            let rows = self.rated(work, unit)?;
+            for (text, row) in self.texts.texts()[self.units().range(unit)].iter().zip(rows) {
                 let (log_prob, tokens) = (row.log_prob, row.tokens);
                 likelihoods.push(text, TextLikelihood { log_prob, tokens });
             }
         }
         Ok(likelihoods)
+    }
+
+    /// A unit's likelihoods, from disk.
+    pub(in crate::evaluation) fn rated(
+        &self,
+        work: &WorkDirectory,
+        unit: usize,
+    ) -> Result<Vec<Rated>> {
+        let range = self.units().range(unit);
+        work.read(LIKELIHOODS, unit, range.len(), |number, row: &Rated| {
+            row.id == (range.start + number) as u64
+        })
     }
 
     fn work_key(&self, model: &Info) -> Result<WorkKey> {

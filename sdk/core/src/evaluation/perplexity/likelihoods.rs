@@ -1,7 +1,7 @@
 use std::f64::consts::LN_2;
 
 use crate::causal_lm::TextLikelihood;
-use crate::evaluation::{Bootstrap, Interval, Measurement, Ratio};
+use crate::evaluation::{Bootstrap, Interval, Measurement, PairedTest, Ratio};
 
 /// The words of a text as lm-evaluation-harness counts them for `word_perplexity`: the pieces between
 /// runs of white space, empty ones at the ends included (Python's `len(re.split(r"\s+", text))`).
@@ -111,9 +111,11 @@ impl Likelihoods {
             .collect()
     }
 
-    /// What changed from `self` to `other`, on the same documents, with paired intervals.
+    /// What changed from `self` to `other`, on the same documents, with paired intervals and the
+    /// p-values of a [`PairedTest`], in which a document's likelihood and size are swapped together.
     #[must_use]
     pub fn changes(&self, other: &Self, bootstrap: &Bootstrap) -> Vec<Measurement> {
+        let test = PairedTest::from(bootstrap);
         STATISTICS
             .iter()
             .map(|statistic| {
@@ -125,6 +127,7 @@ impl Likelihoods {
                 let n = base.items().len() as u64;
                 Measurement::new(statistic.name, "all", change, n, "documents")
                     .with_interval(bootstrap.difference(&base, &other, statistic.transform))
+                    .with_p_value(test.p_value(&base, &other, statistic.transform))
             })
             .collect()
     }
@@ -192,6 +195,8 @@ mod tests {
         assert_eq!((token.name.as_str(), token.n), ("token_perplexity", 3));
         assert!((token.value.unwrap() - expected).abs() < 1e-12);
         assert!(token.interval.unwrap().low > 0.0);
+        // All three documents got worse: of the eight permutations, none and all swapped are as large.
+        assert_eq!(token.p_value, Some(0.25));
     }
 
     #[test]

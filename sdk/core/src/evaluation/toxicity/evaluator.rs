@@ -4,16 +4,16 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::ToxicitySettings;
+use super::judged::Judge;
 use super::measure::Measured;
-use super::units::Units;
-use crate::evaluation::work::{WorkDirectory, WorkKey, json, refuse_unless_comparable};
+use super::{Continuations, ToxicitySettings};
+use crate::evaluation::work::{WorkDirectory, json, refuse_unless_comparable};
 use crate::evaluation::{
     COMPONENT, Changes, Evaluation, EvaluationContext, Evaluator, PromptSet, Provenance,
 };
 use crate::info::DigestBuilder;
 use crate::worker::blocking;
-use crate::{Attribute, Digest, Error, ErrorKind, Info, Result, Subject, ToxicityScorer};
+use crate::{Attribute, Error, ErrorKind, Info, Result, Subject, ToxicityScorer};
 
 /// Lets a model continue prompts and a judge score the continuations.
 ///
@@ -60,31 +60,17 @@ impl ToxicityEvaluator {
         Ok(Self { info, prompts, scorer, settings })
     }
 
-    fn units(&self, work: WorkDirectory, shared: Option<WorkDirectory>) -> Units {
-        Units { prompts: self.prompts.clone(), settings: self.settings.clone(), work, shared }
+    fn continuations(&self, work: WorkDirectory, shared: Option<WorkDirectory>) -> Continuations {
+        Continuations {
+            prompts: self.prompts.clone(),
+            settings: self.settings.clone(),
+            work,
+            shared,
+        }
     }
 
-    /// What continuations depend on.
-    fn continuations_key(&self, model: &Info) -> Result<WorkKey> {
-        let settings = &self.settings;
-        Ok(WorkKey::from_iter([
-            ("evaluator".to_owned(), json(&"toxicity")?),
-            ("model".to_owned(), json(model)?),
-            ("data".to_owned(), json(self.prompts.info())?),
-            ("continuations".to_owned(), json(&settings.continuations)?),
-            ("sampling".to_owned(), json(&settings.sampling)?),
-            ("seed".to_owned(), json(&settings.seed)?),
-            ("prompts_per_unit".to_owned(), json(&settings.prompts_per_unit)?),
-        ]))
-    }
-
-    /// Where continuations are kept for all judges.
-    fn shared(&self, model: &Info, context: &EvaluationContext) -> Result<Option<WorkDirectory>> {
-        let Some(shared) = &context.shared else { return Ok(None) };
-        let key = self.continuations_key(model)?;
-        let digest = Digest::of(serde_json::Value::Object(key.clone()).to_string());
-        WorkDirectory::open(&shared.join(format!("continuations-{}", digest.short())), key)
-            .map(Some)
+    fn read(&self, continuations: &Continuations) -> Result<Measured> {
+        Measured::read(continuations, &self.scorer.capabilities().attributes)
     }
 
     fn provenance(&self, model: &Info) -> Result<Provenance> {
@@ -113,27 +99,33 @@ impl Evaluator for ToxicityEvaluator {
     async fn evaluate(&self, subject: &Subject, context: &EvaluationContext) -> Result<Evaluation> {
         let model = subject.generator.info();
         let provenance = self.provenance(model)?;
-        let mut key = self.continuations_key(model)?;
+        let mut key = Continuations::key(&self.prompts, &self.settings, model)?;
+        let shared = Continuations::shared(context.shared.as_deref(), key.clone())?;
         key.insert("scorer".to_owned(), json(self.scorer.info())?);
         let work = WorkDirectory::open(&context.directory, key)?;
-        let units = self.units(work.clone(), self.shared(model, context)?);
-        units.make_all(&*subject.generator, &*self.scorer, &context.observer).await?;
-        let measurements =
-            blocking(move || Ok(Measured::read(&units)?.measurements(&units.settings.bootstrap)))
-                .await?;
+        let continuations = self.continuations(work.clone(), shared);
+        let judge = Judge(&*self.scorer);
+        continuations.make_all(&*subject.generator, &judge, &context.observer).await?;
+        let evaluator = self.clone();
+        let measurements = blocking(move || {
+            Ok(evaluator.read(&continuations)?.measurements(&evaluator.settings.bootstrap))
+        })
+        .await?;
         let evaluation = Evaluation { subject: subject.name.clone(), measurements, provenance };
         work.write_metrics(&evaluation)?;
         Ok(evaluation)
     }
 
-    /// The differences of EMT, probability and mean for every slice.
+    /// The differences of EMT, probability and mean for every slice, and of every other attribute on
+    /// `full`, each with a paired interval and the p-value of a [`PairedTest`](crate::evaluation::PairedTest).
     async fn changes(&self, base: &Path, other: &Path) -> Result<Changes> {
         let [base, other] = [base, other].map(Path::to_path_buf);
         let evaluator = self.clone();
         blocking(move || {
             refuse_unless_comparable(&base, &other)?;
-            let read =
-                |root: &Path| Measured::read(&evaluator.units(WorkDirectory::existing(root), None));
+            let read = |root: &Path| {
+                evaluator.read(&evaluator.continuations(WorkDirectory::existing(root), None))
+            };
             let measurements = read(&base)?.changes(&read(&other)?, &evaluator.settings.bootstrap);
             Ok(Changes { evaluator: evaluator.info, measurements })
         })

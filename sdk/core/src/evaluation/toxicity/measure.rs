@@ -1,77 +1,186 @@
-use super::units::Units;
-use super::{Slice, ToxicityOutcomes, ToxicityStatistic};
-use crate::Result;
-use crate::evaluation::{Bootstrap, Measurement, Ratio, distinct_ngrams};
+use super::judged::judged;
+use super::{Continuations, Slice, ToxicityOutcomes, ToxicitySettings, ToxicityStatistic};
+use crate::evaluation::{
+    Bootstrap, EvaluationPrompt, Measurement, PairedTest, Ratio, distinct_ngrams,
+    ends_in_repetition, self_bleu,
+};
+use crate::{Attribute, Result, Verdict};
 
-/// What the units on disk amount to.
+/// What two models are compared by.
+const COMPARED: [ToxicityStatistic; 3] =
+    [ToxicityStatistic::ExpectedMaximum, ToxicityStatistic::Probability, ToxicityStatistic::Mean];
+
+/// The names of the same of another attribute than the measured one.
+const OF_ATTRIBUTES: [(ToxicityStatistic, &str); 3] = [
+    (ToxicityStatistic::ExpectedMaximum, "attribute_expected_maximum"),
+    (ToxicityStatistic::Probability, "attribute_probability"),
+    (ToxicityStatistic::Mean, "attribute_mean"),
+];
+
+/// What continuations and their verdicts amount to: a few numbers for every prompt.
 pub(super) struct Measured {
+    attribute: Attribute,
     outcomes: ToxicityOutcomes,
-    /// dist-1, dist-2 and dist-3, an item for every prompt.
-    distinct: [Ratio; 3],
+    /// The same by the other attributes that the judge gives.
+    others: Vec<(Attribute, ToxicityOutcomes)>,
+    diversity: Vec<Diversity>,
+}
+
+/// What the texts of a prompt's continuations are like; `None` where there are none.
+#[derive(Clone, Copy, Debug, Default)]
+struct Diversity {
+    distinct: Option<[f64; 3]>,
+    self_bleu: Option<f64>,
+    /// How many of how many continuations end in a repetition.
+    repeating: (f64, f64),
 }
 
 impl Measured {
+    /// Nothing yet. `attributes` are those of the judge.
+    pub(super) fn new(settings: &ToxicitySettings, attributes: &[Attribute]) -> Self {
+        let outcomes = ToxicityOutcomes::of(settings);
+        let others = attributes.iter().filter(|other| **other != settings.attribute);
+        Self {
+            attribute: settings.attribute.clone(),
+            others: others.map(|other| (other.clone(), outcomes.clone())).collect(),
+            outcomes,
+            diversity: Vec::new(),
+        }
+    }
+
     /// Reads all units, one at a time.
-    pub(super) fn read(units: &Units) -> Result<Self> {
-        let settings = &units.settings;
-        let mut outcomes = ToxicityOutcomes::new(settings.preset, settings.threshold);
-        let mut distinct = Vec::new();
-        for unit in 0..units.count() {
-            let (generated, judged) = (units.generated(unit)?, units.judged(unit)?);
-            for ((prompt, row), scores) in units.prompts(unit).iter().zip(&generated).zip(&judged) {
-                let texts = row.continuations.iter().map(|c| c.text.as_str());
-                let blank = texts.clone().filter(|text| text.trim().is_empty()).count();
-                let values: Vec<Option<f32>> = scores
-                    .verdicts
-                    .iter()
-                    .map(|verdict| verdict.get(&settings.attribute))
-                    .collect();
-                outcomes.push(prompt.toxicity, &values, blank);
-                distinct.push(distinct_ngrams(texts));
+    pub(super) fn read(continuations: &Continuations, attributes: &[Attribute]) -> Result<Self> {
+        let mut measured = Self::new(&continuations.settings, attributes);
+        for unit in 0..continuations.count() {
+            let rows = continuations.generated(unit)?.into_iter().zip(judged(continuations, unit)?);
+            for (prompt, (row, scores)) in continuations.prompts(unit).iter().zip(rows) {
+                let texts: Vec<&str> = row.continuations.iter().map(|c| c.text.as_str()).collect();
+                measured.push(prompt, &scores.verdicts, Some(&texts));
             }
         }
-        let counts = outcomes.membership(Slice::Full);
-        let distinct = [0, 1, 2].map(|n| {
-            let values = distinct.iter().zip(&counts);
-            Ratio::mean_of(values.map(|(dist, &counts)| dist.filter(|_| counts).map(|d| d[n])))
-        });
-        Ok(Self { outcomes, distinct })
+        Ok(measured)
+    }
+
+    /// Adds a prompt with the verdicts on its continuations, and their texts where they are known.
+    pub(super) fn push(
+        &mut self,
+        prompt: &EvaluationPrompt,
+        verdicts: &[Verdict],
+        texts: Option<&[&str]>,
+    ) {
+        let is_blank = |text: &&&str| text.trim().is_empty();
+        let blank = texts.map(|texts| texts.iter().filter(is_blank).count());
+        let values = |attribute| -> Vec<Option<f32>> {
+            verdicts.iter().map(|verdict| verdict.get(attribute)).collect()
+        };
+        self.outcomes.push(prompt, &values(&self.attribute), blank);
+        for (attribute, outcomes) in &mut self.others {
+            outcomes.push(prompt, &values(attribute), blank);
+        }
+        self.diversity.push(texts.map_or_else(Diversity::default, Diversity::of));
+    }
+
+    pub(super) const fn outcomes(&self) -> &ToxicityOutcomes {
+        &self.outcomes
     }
 
     pub(super) fn measurements(&self, bootstrap: &Bootstrap) -> Vec<Measurement> {
         let mut measurements = self.outcomes.measurements(bootstrap);
-        let intervals = bootstrap.intervals(&self.distinct.each_ref());
-        for ((n, ratio), interval) in (1..).zip(&self.distinct).zip(intervals) {
-            let (slice, items) = (Slice::Full.as_str(), ratio.denominator() as u64);
+        measurements.extend(self.diversity_measurements(bootstrap));
+        let of_attributes: Vec<_> = self.of_attributes().collect();
+        let ratios: Vec<&Ratio> = of_attributes.iter().map(|(.., ratio)| ratio).collect();
+        let intervals = bootstrap.intervals(&ratios);
+        for ((name, attribute, unit, ratio), interval) in of_attributes.iter().zip(intervals) {
+            let n = ratio.denominator() as u64;
             measurements.push(
-                Measurement::new(format!("dist_{n}"), slice, ratio.value(), items, "prompts")
+                Measurement::new(*name, attribute.as_str(), ratio.value(), n, *unit)
                     .with_interval(interval),
             );
         }
         measurements
     }
 
+    /// What is measured by the other attributes, on `full`: name, attribute, unit and statistic.
+    fn of_attributes(
+        &self,
+    ) -> impl Iterator<Item = (&'static str, &Attribute, &'static str, Ratio)> {
+        OF_ATTRIBUTES.into_iter().flat_map(move |(statistic, name)| {
+            self.others.iter().map(move |(attribute, outcomes)| {
+                (name, attribute, statistic.unit(), outcomes.ratio(statistic, Slice::Full))
+            })
+        })
+    }
+
+    fn diversity_measurements(&self, bootstrap: &Bootstrap) -> Vec<Measurement> {
+        let members = self.outcomes.membership(Slice::Full);
+        let mean_of = |value: &dyn Fn(&Diversity) -> Option<f64>| {
+            let prompts = self.diversity.iter().zip(&members);
+            Ratio::mean_of(prompts.map(|(texts, &counts)| value(texts).filter(|_| counts)))
+        };
+        let repeating = self.diversity.iter().zip(&members);
+        let repeating =
+            repeating.map(|(texts, &counts)| if counts { texts.repeating } else { (0.0, 0.0) });
+        let ratios = [
+            ("dist_1", "prompts", mean_of(&|texts| texts.distinct.map(|dist| dist[0]))),
+            ("dist_2", "prompts", mean_of(&|texts| texts.distinct.map(|dist| dist[1]))),
+            ("dist_3", "prompts", mean_of(&|texts| texts.distinct.map(|dist| dist[2]))),
+            ("self_bleu", "prompts", mean_of(&|texts| texts.self_bleu)),
+            ("repetition_rate", "continuations", Ratio::new(repeating)),
+        ];
+        let intervals = bootstrap.intervals(&ratios.each_ref().map(|(.., ratio)| ratio));
+        ratios
+            .iter()
+            .zip(intervals)
+            .map(|((name, unit, ratio), interval)| {
+                let n = ratio.denominator() as u64;
+                Measurement::new(*name, Slice::Full.as_str(), ratio.value(), n, *unit)
+                    .with_interval(interval)
+            })
+            .collect()
+    }
+
     /// What changed from `self` to `other`, on the same prompts.
     pub(super) fn changes(&self, other: &Self, bootstrap: &Bootstrap) -> Vec<Measurement> {
-        let statistics = [
-            ToxicityStatistic::ExpectedMaximum,
-            ToxicityStatistic::Probability,
-            ToxicityStatistic::Mean,
-        ];
         let mut changes = Vec::new();
-        for slice in Slice::ALL {
-            for statistic in statistics {
+        for slice in self.outcomes.slices() {
+            for statistic in COMPARED {
                 let base = self.outcomes.ratio(statistic, slice);
                 let other = other.outcomes.ratio(statistic, slice);
-                let both = base.items().iter().zip(other.items());
-                let n = both.filter(|(a, b)| a.1 > 0.0 && b.1 > 0.0).count() as u64;
-                let value = base.value().zip(other.value()).map(|(base, other)| other - base);
-                changes.push(
-                    Measurement::new(statistic.as_str(), slice.as_str(), value, n, "prompts")
-                        .with_interval(bootstrap.difference(&base, &other, |value| value)),
-                );
+                let (name, slice) = (statistic.as_str(), slice.as_str());
+                changes.push(change(name, slice, &base, &other, bootstrap));
             }
+        }
+        for ((name, attribute, _, base), (.., other)) in
+            self.of_attributes().zip(other.of_attributes())
+        {
+            changes.push(change(name, attribute.as_str(), &base, &other, bootstrap));
         }
         changes
     }
+}
+
+impl Diversity {
+    fn of(texts: &[&str]) -> Self {
+        let repeating = texts.iter().filter(|text| ends_in_repetition(text)).count();
+        Self {
+            distinct: distinct_ngrams(texts.iter().copied()),
+            self_bleu: self_bleu(texts.iter().copied()),
+            repeating: (repeating as f64, texts.len() as f64),
+        }
+    }
+}
+
+fn change(
+    name: &'static str,
+    slice: &str,
+    base: &Ratio,
+    other: &Ratio,
+    bootstrap: &Bootstrap,
+) -> Measurement {
+    let both = base.items().iter().zip(other.items());
+    let n = both.filter(|(a, b)| a.1 > 0.0 && b.1 > 0.0).count() as u64;
+    let value = base.value().zip(other.value()).map(|(base, other)| other - base);
+    Measurement::new(name, slice, value, n, "prompts")
+        .with_interval(bootstrap.difference(base, other, |value| value))
+        .with_p_value(PairedTest::from(bootstrap).p_value(base, other, |value| value))
 }

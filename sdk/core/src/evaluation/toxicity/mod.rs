@@ -1,11 +1,19 @@
 //! How toxic a model's continuations of prompts are.
 
+mod continuations;
 mod evaluator;
+mod judged;
 mod measure;
 mod outcomes;
+mod preset;
 mod settings;
-mod units;
+mod slice;
 
+pub(super) use continuations::{Appraiser, Continuations, Continued};
 pub use evaluator::ToxicityEvaluator;
-pub use outcomes::{Slice, ToxicityOutcomes, ToxicityPreset, ToxicityStatistic};
+pub(super) use judged::{Judge, Judged, judged};
+pub use outcomes::{ToxicityOutcomes, ToxicityStatistic};
+pub use preset::{Deviation, Over, PresetRules, ToxicityPreset, UnscoredPrompts};
 pub use settings::ToxicitySettings;
+pub use slice::Slice;
+pub(super) use slice::members;
