@@ -37,8 +37,9 @@ pub use sampling_plan::{SamplingPlan, standard_deviation_of, standard_deviation_
 pub use summary::summary_table;
 pub use table::comparison_tables;
 pub use toxicity::{
-    Deviation, Over, PresetRules, Slice, ToxicityEvaluator, ToxicityOutcomes, ToxicityPreset,
-    ToxicitySettings, ToxicityStatistic, UnscoredPrompts,
+    Deviation, ExportShape, Over, PresetRules, Slice, StoredPrompt, StoredScores, StoredToxicity,
+    ToxicityEvaluator, ToxicityOutcomes, ToxicityPreset, ToxicitySettings, ToxicityStatistic,
+    UnscoredPrompts, export_continuations,
 };
 
 const COMPONENT: &str = "evaluation";
