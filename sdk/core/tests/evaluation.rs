@@ -430,7 +430,8 @@ async fn continuations_are_made_once_and_rated_for_fluency_too() {
     toxicity(digits()).evaluate(&subject(&generator), &context("toxicity")).await.unwrap();
     let calls = generator.calls.load(Ordering::SeqCst);
     let rater = PerByte::new(2.0);
-    let evaluator = FluencyEvaluator::new(prompts(), rater.clone(), fluency.clone()).unwrap();
+    let evaluator =
+        FluencyEvaluator::new(prompts(), Arc::<PerByte>::clone(&rater), fluency.clone()).unwrap();
     let first = evaluator.evaluate(&subject(&generator), &context("fluency")).await.unwrap();
     assert_eq!(generator.calls.load(Ordering::SeqCst), calls, "nothing is written again");
     assert!((value(&first, "fluency_perplexity", "full") - 2.0_f64.exp()).abs() < 1e-9);

@@ -219,7 +219,7 @@ mod tests {
     #[test]
     fn random_permutations_come_near_all_of_them() {
         let base: Vec<f64> = (0..14).map(f64::from).collect();
-        let shift = |at: usize| if at % 3 == 0 { -0.5 } else { 0.3 + 0.05 * at as f64 };
+        let shift = |at: usize| if at.is_multiple_of(3) { -0.5 } else { 0.3 + 0.05 * at as f64 };
         let other: Vec<f64> =
             base.iter().enumerate().map(|(at, value)| value + shift(at)).collect();
         let (base, other) = (mean_of(&base), mean_of(&other));

@@ -70,7 +70,7 @@ fn prompt(row: &Map<String, Value>, generations: &Value) -> Result<Row, Fault> {
             return Err(fault(format!("{key}.text"), "must be there and a string"));
         };
         let values = generation.as_object().into_iter().flatten();
-        let scores = values.filter(|(name, _)| *name != "text").map(|(name, value)| (name, value));
+        let scores = values.filter(|(name, _)| *name != "text");
         verdicts.push(verdict(scores, &key, nothing_said(text))?);
         texts.push(text.to_owned());
     }
