@@ -88,6 +88,7 @@ impl ToxicitySection {
             preset: self.preset,
             prompts_per_unit: self.prompts_per_unit,
             bootstrap: self.bootstrap.clone(),
+            ..self.preset.settings()
         }
     }
 }
