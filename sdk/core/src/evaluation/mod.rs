@@ -51,8 +51,9 @@ pub use table::comparison_tables;
 pub(crate) use table::{comparisons, distinct, title};
 pub use tasks::{Task, TaskEvaluator, TaskItem, TaskItems, TaskMetric, TaskSet, TaskSettings};
 pub use toxicity::{
-    Deviation, Over, PresetRules, Slice, ToxicityEvaluator, ToxicityOutcomes, ToxicityPreset,
-    ToxicitySettings, ToxicityStatistic, UnscoredPrompts,
+    Deviation, ExportShape, Over, PresetRules, Slice, StoredPrompt, StoredScores, StoredToxicity,
+    ToxicityEvaluator, ToxicityOutcomes, ToxicityPreset, ToxicitySettings, ToxicityStatistic,
+    UnscoredPrompts, export_continuations,
 };
 
 const COMPONENT: &str = "evaluation";
