@@ -413,6 +413,7 @@ impl Likelihood for PerByte {
             log_prob: -self.nats * text.len() as f64,
             tokens: text.len(),
             is_greedy: false,
+            cut: 0,
         };
         Ok(pairs.iter().map(rate).collect())
     }

@@ -176,7 +176,7 @@ pub(super) async fn run(arguments: &Arguments, session: &Session) -> Result<Repo
         Suite::new(evaluators, arguments.out.join("shared")).with_observer(session.observer());
     let evaluations = suite.evaluate(&subject, &arguments.out).await?;
     write_json(arguments.out.join("metrics.json"), &evaluations)?;
-    write_json(arguments.out.join("results.json"), &lm_eval_results(&evaluations))?;
+    write_json(arguments.out.join("results.json"), &lm_eval_results(&evaluations)?)?;
     report::evaluation(&arguments.out)?.write(&arguments.out)?;
     let mut text = describe(&evaluations);
     text.push_str(&format!("\nRead {}\n", arguments.out.join("report.html").display()));
