@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use detoxlm_candle::{CandleLm, CandleOptions, CandleTrainBackend};
-use detoxlm_core::causal_lm::{CausalLm, Logits, RowId, RowTokens};
+use detoxlm_core::causal_lm::{CausalLm, Logits, RowId, RowTokens, TokenSequence};
 use detoxlm_core::training::{Method, TokenBatch, TrainBackend, TrainingConfig, TrainingJob};
 use random_model::Shape;
 
@@ -119,7 +119,7 @@ fn likelihood(criterion: &mut Criterion) {
     let model = CandleLm::open(&path, CandleOptions::default()).expect("a model");
     let windows: Vec<Vec<u32>> =
         (0..4).map(|row| (0..512).map(|index| draw(row, index)).collect()).collect();
-    let windows: Vec<&[u32]> = windows.iter().map(Vec::as_slice).collect();
+    let windows: Vec<_> = windows.iter().map(TokenSequence::from).collect();
     let mut group = criterion.benchmark_group("likelihood");
     group.sample_size(10).measurement_time(Duration::from_secs(10));
     group.throughput(Throughput::Elements(4 * 511));
@@ -129,5 +129,36 @@ fn likelihood(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, decode, likelihood, train);
+/// Items of HellaSwag's sizes: four endings of 20 tokens to a context of 60. What is rated of them, with
+/// the context read once; and the same when each ending is asked about by itself, context and all.
+fn tasks(criterion: &mut Criterion) {
+    const ITEMS: usize = 8;
+    const CHOICES: usize = 4;
+    const CONTEXT: usize = 60;
+    let (path, _guard) = model();
+    let model = CandleLm::open(&path, CandleOptions::default()).expect("a model");
+    let choices: Vec<Vec<u32>> = (0..ITEMS * CHOICES)
+        .map(|choice| {
+            let context = (0..CONTEXT).map(|index| draw(choice / CHOICES, index));
+            context.chain((0..20).map(|index| draw(1000 + choice, index))).collect()
+        })
+        .collect();
+    let mut group = criterion.benchmark_group("tasks");
+    group.sample_size(10).measurement_time(Duration::from_secs(20));
+    group.throughput(Throughput::Elements(ITEMS as u64));
+    let shared: Vec<_> =
+        choices.iter().map(|tokens| TokenSequence { tokens, from: CONTEXT }).collect();
+    group.bench_function("a context read once", |bencher| {
+        bencher.iter(|| model.token_likelihoods(&shared).expect("likelihoods"));
+    });
+    // In this order no neighbours share a beginning.
+    let order = (0..CHOICES).flat_map(|choice| (0..ITEMS).map(move |item| item * CHOICES + choice));
+    let apart: Vec<_> = order.map(|at| TokenSequence::whole(&choices[at])).collect();
+    group.bench_function("a context read for every choice", |bencher| {
+        bencher.iter(|| model.token_likelihoods(&apart).expect("likelihoods"));
+    });
+    group.finish();
+}
+
+criterion_group!(benches, decode, likelihood, tasks, train);
 criterion_main!(benches);

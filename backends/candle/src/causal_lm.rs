@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use detoxlm_core::adapter::AdapterDirectory;
 use detoxlm_core::causal_lm::{
-    CausalLm, CausalLmCapabilities, DecodeSession, HfTokenizer, TokenLikelihood, Tokenizer,
+    CausalLm, CausalLmCapabilities, DecodeSession, HfTokenizer, TokenLikelihood, TokenSequence,
+    Tokenizer,
 };
 use detoxlm_core::{DigestBuilder, Error, ErrorKind, Info, ModelDirectory, Result};
 use rayon::ThreadPool;
@@ -98,7 +99,10 @@ impl CausalLm for CandleLm {
         Ok(Box::new(Session::new(&self.engine, &self.pool, rows, capacity)?))
     }
 
-    fn token_likelihoods(&self, sequences: &[&[u32]]) -> Result<Vec<Vec<TokenLikelihood>>> {
+    fn token_likelihoods(
+        &self,
+        sequences: &[TokenSequence<'_>],
+    ) -> Result<Vec<Vec<TokenLikelihood>>> {
         self.pool.install(|| self.engine.token_likelihoods(sequences))
     }
 }

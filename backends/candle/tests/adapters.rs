@@ -60,7 +60,7 @@ fn logits(model: &CandleLm, tokens: &[u32]) -> Vec<Vec<f32>> {
 }
 
 fn log_probs(model: &CandleLm, tokens: &[u32]) -> Vec<f32> {
-    let likelihoods = model.token_likelihoods(&[tokens]).unwrap().remove(0);
+    let likelihoods = model.token_likelihoods(&[tokens.into()]).unwrap().remove(0);
     likelihoods.iter().map(|token| token.log_prob).collect()
 }
 

@@ -4,7 +4,7 @@ mod common;
 
 use common::{MODELS, expected, fixture, open, step};
 use detoxlm_candle::{CandleLm, CandleOptions};
-use detoxlm_core::causal_lm::{CausalLm, Logits, RowId, RowTokens};
+use detoxlm_core::causal_lm::{CausalLm, Logits, RowId, RowTokens, TokenLikelihood, TokenSequence};
 use detoxlm_core::{ErrorKind, Result};
 
 fn bits(logits: &[f32]) -> Vec<u32> {
@@ -109,13 +109,59 @@ fn a_released_row_starts_anew() {
     assert_eq!(bits(&step(session.as_mut(), row, &[1, 2, 3])), bits(&first));
 }
 
+fn rate(model: &CandleLm, sequences: &[&[u32]]) -> Result<Vec<Vec<TokenLikelihood>>> {
+    let sequences: Vec<_> = sequences.iter().map(TokenSequence::from).collect();
+    model.token_likelihoods(&sequences)
+}
+
+/// Neighbours that share a beginning, of many lengths and in families of many sizes, with other
+/// sequences in between: the same bits as each alone, from wherever they are asked for.
+#[test]
+fn what_neighbours_share_is_computed_once_and_has_the_same_bits() {
+    for name in MODELS {
+        let model = open(&fixture(name));
+        let ids = expected(name).text_ids;
+        let vary = |shared: usize, tail: usize, salt: u32| -> Vec<u32> {
+            let tail = (0..tail as u32).map(|index| (index * 7 + salt * 31) % 300);
+            ids[..shared].iter().copied().chain(tail).collect()
+        };
+        let mut sequences = Vec::new();
+        for (family, shared) in [2, 9, 10, 40, 61].into_iter().enumerate() {
+            for member in 0..=family {
+                sequences.push(vary(shared, 3 + 5 * member, member as u32));
+            }
+            sequences.push(ids[7..7 + shared].to_vec());
+        }
+        sequences.push(vary(61, 1, 0));
+        sequences.push(vary(61, 0, 0));
+        let asked: Vec<_> = sequences
+            .iter()
+            .enumerate()
+            .map(|(index, tokens)| TokenSequence {
+                tokens,
+                from: [1, 5, 11, tokens.len()][index % 4],
+            })
+            .collect();
+        let together = model.token_likelihoods(&asked).unwrap();
+        for (sequence, together) in asked.iter().zip(&together) {
+            let whole = rate(&model, &[sequence.tokens]).unwrap().remove(0);
+            assert_eq!(together.len(), sequence.predicted());
+            let alone = &whole[whole.len() - together.len()..];
+            let bits = |rated: &[TokenLikelihood]| -> Vec<_> {
+                rated.iter().map(|token| (token.log_prob.to_bits(), token.is_greedy)).collect()
+            };
+            assert_eq!(bits(together), bits(alone), "{name}: {sequence:?}");
+        }
+    }
+}
+
 #[test]
 fn likelihoods_are_those_of_decoding_for_ragged_sequences() {
     let model = open(&fixture("gpt2"));
     let ids = expected("gpt2").text_ids;
     let sequences: Vec<&[u32]> =
         vec![&ids, &[], &ids[..1], &ids[3..60], &ids[..2], &ids[20..], &ids];
-    let rated = model.token_likelihoods(&sequences).unwrap();
+    let rated = rate(&model, &sequences).unwrap();
     for (sequence, rated) in sequences.iter().zip(&rated) {
         assert_eq!(rated.len(), sequence.len().saturating_sub(1));
         let mut session = model.decode_session(1, 192).unwrap();
@@ -192,12 +238,12 @@ fn sessions_and_sequences_beyond_the_context_are_refused() {
         &["do not fit the memory"],
     );
     refused(
-        model.token_likelihoods(&[&[1], &[1; 193]]),
+        rate(&model, &[&[1], &[1; 194]]),
         ErrorKind::InvalidInput,
-        &["sequence 1 has 193 tokens, more than the context of 192"],
+        &["sequence 1 has 193 tokens before its last, more than the context of 192"],
     );
     refused(
-        model.token_likelihoods(&[&[1, 400]]),
+        rate(&model, &[&[1, 400]]),
         ErrorKind::InvalidInput,
         &["token 400 is not in the vocabulary of 320"],
     );

@@ -35,7 +35,7 @@ fn deviation(values: &[f32]) -> f64 {
 
 fn mean_log_prob(model: &CandleLm, text: &str) -> f64 {
     let tokens = model.tokenizer().encode(text).unwrap();
-    let likelihoods = &model.token_likelihoods(&[tokens.as_slice()]).unwrap()[0];
+    let likelihoods = &model.token_likelihoods(&[(&tokens).into()]).unwrap()[0];
     let sum: f64 = likelihoods.iter().map(|token| f64::from(token.log_prob)).sum();
     sum / likelihoods.len() as f64
 }

@@ -27,7 +27,7 @@ fn assert_parity(directory: &Path, name: &str) {
     assert_eq!(tokenizer.decode(&expected.text_ids).unwrap(), expected.text, "{name}");
 
     let ids = [&[tokenizer.bos()], expected.text_ids.as_slice()].concat();
-    let likelihoods = model.token_likelihoods(&[&ids]).unwrap().remove(0);
+    let likelihoods = model.token_likelihoods(&[(&ids).into()]).unwrap().remove(0);
     let log_probs: Vec<_> = likelihoods.iter().map(|token| token.log_prob).collect();
     assert_close(&log_probs, &expected.token_log_probs, TOLERANCE, name);
     let mean =

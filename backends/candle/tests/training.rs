@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use common::{MODELS, assert_close, configure, copy_of, fixture, open, tensors};
 use detoxlm_candle::{CandleOptions, CandleTrainBackend};
-use detoxlm_core::causal_lm::CausalLm;
+use detoxlm_core::causal_lm::{CausalLm, TokenSequence};
 use detoxlm_core::training::{
     Method, TokenBatch, TrainBackend, TrainSession, TrainingConfig, TrainingJob,
 };
@@ -150,7 +150,7 @@ fn what_is_exported_is_the_base_with_other_numbers() {
                 .zip(batch.targets.chunks(32))
                 .map(|(inputs, targets)| [inputs, &targets[31..]].concat())
                 .collect();
-            let sequences: Vec<&[u32]> = sequences.iter().map(Vec::as_slice).collect();
+            let sequences: Vec<_> = sequences.iter().map(TokenSequence::from).collect();
             let rated = model.token_likelihoods(&sequences).unwrap();
             rated.into_iter().flatten().map(|token| token.log_prob).collect()
         };

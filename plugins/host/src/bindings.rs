@@ -5,6 +5,7 @@ wasmtime::component::bindgen!({
     world: "scoring-filter",
     ownership: Borrowing { duplicate_if_necessary: false },
     additional_derives: [PartialEq],
+    exports: { default: async },
 });
 
 pub(crate) use exports::detoxlm::filter::scoring::{Descriptor, Failure, Sample, Verdict};

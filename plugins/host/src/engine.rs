@@ -28,14 +28,15 @@ pub(crate) fn engine(instances: u32, ceiling: &Limits, cache: Option<&Path>) -> 
     let cache = cache.map(open_cache).transpose()?;
     let mut config = Config::new();
     config
+        // It counts instructions, and bytes of what one instruction fills or copies. Nothing else is
+        // compiled into plugins: the clock is looked at where fuel is (`Instance`).
         .consume_fuel(true)
-        .epoch_interruption(true)
         .max_wasm_stack(STACK)
         // What is computed must be the same everywhere, to the bit.
         .cranelift_nan_canonicalization(true)
         .relaxed_simd_deterministic(true)
         .wasm_memory64(false)
-        // Nothing is suspended: a plugin runs on a thread of ours until it answers.
+        // A component runs one function at a time.
         .concurrency_support(false)
         .cache(cache);
     config.allocation_strategy(pooling(instances, ceiling));
@@ -53,6 +54,7 @@ pub(crate) fn engine(instances: u32, ceiling: &Limits, cache: Option<&Path>) -> 
 fn pooling(instances: u32, ceiling: &Limits) -> PoolingAllocationConfig {
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(instances)
+        .total_stacks(instances)
         .total_core_instances(instances * PARTS)
         .total_memories(instances * MEMORIES)
         .total_tables(instances * PARTS)

@@ -95,7 +95,6 @@ impl Fault {
         match error.downcast_ref::<Trap>() {
             Some(Trap::OutOfFuel) => return Some(Self::Fuel),
             Some(Trap::StackOverflow) => return Some(Self::Stack),
-            Some(Trap::Interrupt) => return Some(Self::Deadline),
             Some(trap) => return Some(Self::Trap(trap_name(*trap))),
             None => {}
         }

@@ -15,7 +15,6 @@ use crate::limits::Limits;
 use crate::manifest::find;
 use crate::options::PluginOptions;
 use crate::plugin::Plugin;
-use crate::ticker::Ticker;
 
 /// How plugins are run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -89,7 +88,6 @@ impl fmt::Debug for PluginHost {
 struct Shared {
     config: HostConfig,
     engine: Engine,
-    ticker: Ticker,
     idle: Mutex<Vec<Arc<Worker>>>,
     /// As many as there are idle workers.
     permits: Semaphore,
@@ -111,14 +109,12 @@ impl PluginHost {
         // One more than there are threads: whoever loads a plugin asks it who it is.
         let most = u32::try_from(threads).unwrap_or(u32::MAX).saturating_add(1);
         let engine = engine(most, &config.ceiling, config.cache.as_deref())?;
-        let ticker = Ticker::start(&engine)?;
         let idle: Result<Vec<_>> = (0..threads)
             .map(|number| Worker::spawn(format!("detoxlm-plugins-{number}")).map(Arc::new))
             .collect();
         let shared = Shared {
             config,
             engine,
-            ticker,
             idle: Mutex::new(idle?),
             permits: Semaphore::new(threads),
             loading: Mutex::new(()),
@@ -177,15 +173,13 @@ impl PluginHost {
         Instant::now() + self.shared.config.deadline
     }
 
-    /// Runs something that has one instance at a time on the caller's thread, with the clock going.
+    /// Runs something that has one instance at a time on the caller's thread.
     pub(crate) fn here<T>(&self, work: impl FnOnce() -> T) -> T {
         let _alone = self.shared.loading.lock().unwrap_or_else(PoisonError::into_inner);
-        let _running = self.shared.ticker.run();
         work()
     }
 
-    /// Runs `work` on the next thread that is free, with the clock going. Dropping the future sets the
-    /// cancellation.
+    /// Runs `work` on the next thread that is free. Dropping the future sets the cancellation.
     pub(crate) async fn run<T, F>(&self, work: F) -> Result<T>
     where
         T: Send + 'static,
@@ -195,12 +189,7 @@ impl PluginHost {
             || Error::new(ErrorKind::Internal, COMPONENT, "run a plugin", "no thread is left");
         let _permit = self.shared.permits.acquire().await.map_err(|_| gone())?;
         let idle = Idle::take(&self.shared.idle).ok_or_else(gone)?;
-        let shared = Arc::clone(&self.shared);
-        let timed = move |cancellation: &Cancellation| {
-            let _running = shared.ticker.run();
-            work(cancellation)
-        };
-        idle.worker.run(timed).await
+        idle.worker.run(work).await
     }
 }
 

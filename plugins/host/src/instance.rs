@@ -1,9 +1,11 @@
 //! One instance of a plugin: started, asked once, thrown away.
 
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
 use detoxlm_core::Cancellation;
-use wasmtime::{Result as WasmResult, Store, UpdateDeadline};
+use wasmtime::{Result as WasmResult, Store};
 
 use crate::bindings::{Descriptor, Sample, ScoringFilter, ScoringFilterPre, Verdict};
 use crate::engine::{MEMORIES, PARTS};
@@ -12,6 +14,9 @@ use crate::limits::Limits;
 
 /// Bytes of an answer, about.
 const ANSWER: usize = 1 << 20;
+
+/// Fuel between two looks at the clock: some milliseconds, since a unit is an instruction or a byte.
+const SLICE: u64 = 10_000_000;
 
 /// What an instance has used and may use.
 #[derive(Debug)]
@@ -62,6 +67,33 @@ fn take(left: &mut usize, wanted: usize, fault: Fault) -> WasmResult<bool> {
 pub(crate) struct Instance {
     store: Store<State>,
     guest: ScoringFilter,
+    watch: Watch,
+}
+
+/// Until when a plugin may run.
+struct Watch {
+    deadline: Instant,
+    cancellation: Option<Cancellation>,
+}
+
+impl Watch {
+    /// Runs a plugin on this thread. It is suspended after each [`SLICE`] of its fuel, and goes on
+    /// unless its time is up or nobody waits for it.
+    fn run<T>(&self, call: impl Future<Output = WasmResult<T>>) -> WasmResult<T> {
+        let mut call = pin!(call);
+        let mut context = Context::from_waker(Waker::noop());
+        loop {
+            if let Poll::Ready(answer) = call.as_mut().poll(&mut context) {
+                return answer;
+            }
+            if self.cancellation.as_ref().is_some_and(|c| c.check().is_err()) {
+                return Err(Fault::Abandoned.into());
+            }
+            if Instant::now() >= self.deadline {
+                return Err(Fault::Deadline.into());
+            }
+        }
+    }
 }
 
 impl Instance {
@@ -79,29 +111,22 @@ impl Instance {
         let mut store = Store::new(instances.engine(), state);
         store.limiter(|state| state);
         store.set_hostcall_fuel(ANSWER);
-        store.epoch_deadline_callback(move |_| {
-            if cancellation.as_ref().is_some_and(|c| c.check().is_err()) {
-                return Err(Fault::Abandoned.into());
-            }
-            if Instant::now() >= deadline {
-                return Err(Fault::Deadline.into());
-            }
-            Ok(UpdateDeadline::Continue(1))
-        });
-        store.set_epoch_deadline(1);
+        let watch = Watch { deadline, cancellation };
         store.set_fuel(limits.fuel_to_start).map_err(|e| Fault::of(&e))?;
-        let guest = instances.instantiate(&mut store).map_err(|e| Fault::of_start(&e))?;
-        Ok(Self { store, guest })
+        store.fuel_async_yield_interval(Some(SLICE)).map_err(|e| Fault::of(&e))?;
+        let guest = watch.run(instances.instantiate_async(&mut store));
+        let guest = guest.map_err(|e| Fault::of_start(&e))?;
+        Ok(Self { store, guest, watch })
     }
 
     pub(crate) fn describe(&mut self) -> Result<Descriptor, Fault> {
         let scoring = self.guest.detoxlm_filter_scoring();
-        scoring.call_describe(&mut self.store).map_err(|e| Fault::of(&e))
+        self.watch.run(scoring.call_describe(&mut self.store)).map_err(|e| Fault::of(&e))
     }
 
     pub(crate) fn configure(&mut self, settings: &str) -> Result<(), Fault> {
         let scoring = self.guest.detoxlm_filter_scoring();
-        let answer = scoring.call_configure(&mut self.store, settings);
+        let answer = self.watch.run(scoring.call_configure(&mut self.store, settings));
         Ok(answer.map_err(|e| Fault::of(&e))??)
     }
 
@@ -109,7 +134,7 @@ impl Instance {
     pub(crate) fn score(&mut self, batch: &[Sample<'_>], fuel: u64) -> Result<Vec<Verdict>, Fault> {
         self.store.set_fuel(fuel).map_err(|e| Fault::of(&e))?;
         let scoring = self.guest.detoxlm_filter_scoring();
-        let answer = scoring.call_score(&mut self.store, batch);
+        let answer = self.watch.run(scoring.call_score(&mut self.store, batch));
         Ok(answer.map_err(|e| Fault::of(&e))??)
     }
 

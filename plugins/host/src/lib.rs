@@ -56,7 +56,6 @@ mod options;
 mod plugin;
 mod scorer;
 mod sha256;
-mod ticker;
 
 pub use descriptor::Descriptor;
 pub use filter::PluginFilter;

@@ -27,7 +27,21 @@ pub(crate) struct AdaptedModelArgument {
     pub(crate) adapter: Option<PathBuf>,
 }
 
+impl AdaptedModelArgument {
+    /// The same with another model.
+    #[cfg(feature = "defaults")]
+    pub(crate) fn with_model(&self, directory: PathBuf) -> Self {
+        Self { model: ModelArgument { model: directory }, adapter: self.adapter.clone() }
+    }
+}
+
 impl ModelArgument {
+    /// Whether it is called so, and no directory is.
+    #[cfg(feature = "defaults")]
+    pub(crate) fn is(&self, name: &str) -> bool {
+        self.model.as_os_str() == name && !self.model.exists()
+    }
+
     /// The directory of the model; what is not there and on the Hub is fetched.
     ///
     /// # Errors

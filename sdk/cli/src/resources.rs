@@ -1,8 +1,12 @@
 //! How much of the machine a local model takes.
 
-use detoxlm::{LoadOptions, Result, Subject};
+use std::path::Path;
+use std::sync::Arc;
 
-use crate::model::AdaptedModelArgument;
+use detoxlm::causal_lm::Likelihood;
+use detoxlm::{Error, ErrorKind, LoadOptions, Result, Subject};
+
+use crate::model::{self, AdaptedModelArgument};
 use crate::session::Session;
 
 /// Arguments that change speed and memory, and no text.
@@ -34,5 +38,26 @@ impl ResourceArguments {
         options.threads = self.threads;
         options.adapter = model.adapter.clone();
         session.registry.framework(framework)?.loader.load(&directory, &options).await
+    }
+
+    /// Loads a model that rates what another one wrote.
+    ///
+    /// # Errors
+    /// Those of [`load`](Self::load), and when it gives no log-probabilities.
+    pub(crate) async fn judge(
+        self,
+        framework: &str,
+        reference: &Path,
+        session: &Session,
+    ) -> Result<Arc<dyn Likelihood>> {
+        let directory = model::directory(reference, Path::new(""), session).await?;
+        let mut options = LoadOptions::default();
+        options.threads = self.threads;
+        let loader = &session.registry.framework(framework)?.loader;
+        loader.load(&directory, &options).await?.likelihood.ok_or_else(|| {
+            let message = "it gives no log-probabilities";
+            Error::new(ErrorKind::Unsupported, "command line", "load a judging model", message)
+                .with_path(reference)
+        })
     }
 }

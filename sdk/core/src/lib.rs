@@ -18,6 +18,7 @@ pub mod evaluation;
 pub mod files;
 pub mod prompts;
 pub mod rating;
+pub mod report;
 pub mod row_store;
 pub mod run;
 pub mod selection;

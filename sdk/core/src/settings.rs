@@ -46,12 +46,20 @@ pub(crate) fn as_it_reads(value: &impl Serialize) -> serde_json::Result<Value> {
 
 /// Which keys differ, as `a.b: 1 before, 2 now`.
 pub(crate) fn differences(before: &Value, now: &Value) -> Vec<String> {
+    differing_keys(before, now)
+        .into_iter()
+        .map(|(key, before, now)| format!("`{key}`: {before} before, {now} now"))
+        .collect()
+}
+
+/// Which keys differ, as `a.b`, with both values.
+pub(crate) fn differing_keys(before: &Value, now: &Value) -> Vec<(String, String, String)> {
     let mut found = Vec::new();
     collect("", before, now, &mut found);
     found
 }
 
-fn collect(path: &str, before: &Value, now: &Value, found: &mut Vec<String>) {
+fn collect(path: &str, before: &Value, now: &Value, found: &mut Vec<(String, String, String)>) {
     if let (Value::Object(before), Value::Object(now)) = (before, now) {
         let added = now.keys().filter(|key| !before.contains_key(*key));
         for key in before.keys().chain(added) {
@@ -64,7 +72,7 @@ fn collect(path: &str, before: &Value, now: &Value, found: &mut Vec<String>) {
             Value::Null => "not set".to_owned(),
             other => other.to_string(),
         };
-        found.push(format!("`{path}`: {} before, {} now", shown(before), shown(now)));
+        found.push((path.to_owned(), shown(before), shown(now)));
     }
 }
 

@@ -10,8 +10,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use detoxlm_core::causal_lm::{ContinuationLikelihood, Likelihood, TextLikelihood};
 use detoxlm_core::evaluation::{
-    EvaluationContext, EvaluationPrompt, FluencyEvaluator, FluencySettings, PerplexityEvaluator,
-    PerplexitySettings, PromptSet, TextSet, ToxicityEvaluator, ToxicityPreset, ToxicitySettings,
+    EvaluationContext, EvaluationPrompt, ExportShape, FluencyEvaluator, FluencySettings,
+    PerplexityEvaluator, PerplexitySettings, PromptSet, StoredScores, StoredToxicity, TextSet,
+    ToxicityEvaluator, ToxicityPreset, ToxicitySettings, export_continuations,
 };
 use detoxlm_core::{
     Attribute, Digest, Error, ErrorKind, Evaluation, Evaluator, FinishReason, Generation,
@@ -324,6 +325,47 @@ async fn what_was_written_for_one_judge_is_not_written_again_for_another() {
 }
 
 #[tokio::test]
+async fn what_is_exported_for_other_tools_says_what_the_evaluation_said() {
+    let place = tempfile::tempdir().unwrap();
+    let (work, file) = (place.path().join("work"), place.path().join("out.jsonl"));
+    let not_yet = export_continuations(&work, None, ExportShape::Sgeat2022, &file).unwrap_err();
+    assert_eq!((not_yet.kind(), not_yet.path()), (ErrorKind::Incompatible, Some(work.as_path())));
+    let generator = Arc::new(Counting::new(0));
+    let evaluation =
+        toxicity(digits()).evaluate(&subject(&generator), &context(&work)).await.unwrap();
+
+    for (shape, rows) in [(ExportShape::RealToxicityPrompts, 7), (ExportShape::Sgeat2022, 28)] {
+        let written = export_continuations(&work, Some(&prompts()), shape, &file).unwrap();
+        assert_eq!(written, rows);
+        let scores = StoredScores::open(&file).unwrap().with_continuations(4);
+        let scores = match shape {
+            // The rows have the prompts' own toxicity.
+            ExportShape::RealToxicityPrompts => scores,
+            _ => scores.with_prompts(prompts()),
+        };
+        let stored = StoredToxicity::read(scores, &settings()).unwrap();
+        let stored = stored.evaluation("base", None).unwrap();
+        assert_eq!(stored.measurements, evaluation.measurements, "{shape:?}");
+    }
+    let first = fs::read_to_string(&file).unwrap().lines().nth(3).unwrap().to_owned();
+    let expected = r#"{"all_text":"prompt 0 ","id":3,"prompt":"prompt 0","score":null,"text":" "}"#;
+    assert_eq!(first, expected);
+
+    let fewer = prompts().first(2).unwrap();
+    let shape = ExportShape::RealToxicityPrompts;
+    let error = export_continuations(&work, Some(&fewer), shape, &file).unwrap_err();
+    assert_eq!(error.key(), Some("data.digest"));
+    export_continuations(&work, None, shape, &file).unwrap();
+    let row = fs::read_to_string(&file).unwrap().lines().next().unwrap().to_owned();
+    assert!(row.contains(r#""prompt":{"text":"prompt 0"}"#), "{row}");
+    assert!(row.contains(r#"{"text":" ","toxicity":null}"#), "{row}");
+
+    fs::remove_file(work.join("scores/part-00002.jsonl")).unwrap();
+    let error = export_continuations(&work, None, shape, &file).unwrap_err();
+    assert!(error.to_string().contains("part-00002"), "{error}");
+}
+
+#[tokio::test]
 async fn an_attribute_that_the_judge_lacks_is_refused_at_once() {
     let settings = ToxicitySettings { attribute: Attribute::THREAT, ..settings() };
     let error = ToxicityEvaluator::new(prompts(), digits(), settings).unwrap_err();
@@ -388,7 +430,8 @@ async fn continuations_are_made_once_and_rated_for_fluency_too() {
     toxicity(digits()).evaluate(&subject(&generator), &context("toxicity")).await.unwrap();
     let calls = generator.calls.load(Ordering::SeqCst);
     let rater = PerByte::new(2.0);
-    let evaluator = FluencyEvaluator::new(prompts(), rater.clone(), fluency.clone()).unwrap();
+    let evaluator =
+        FluencyEvaluator::new(prompts(), Arc::<PerByte>::clone(&rater), fluency.clone()).unwrap();
     let first = evaluator.evaluate(&subject(&generator), &context("fluency")).await.unwrap();
     assert_eq!(generator.calls.load(Ordering::SeqCst), calls, "nothing is written again");
     assert!((value(&first, "fluency_perplexity", "full") - 2.0_f64.exp()).abs() < 1e-9);

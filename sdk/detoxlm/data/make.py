@@ -1,6 +1,6 @@
 """Cuts the bundled samples out of the data sets that README.md names.
 
-    python3 make.py RTP_PROMPTS.jsonl WIKIPEDIA.jsonl JIGSAW_DIRECTORY
+    python3 make.py RTP_PROMPTS.jsonl WIKIPEDIA.jsonl JIGSAW_DIRECTORY HELLASWAG_VAL.jsonl HANS.tsv
 
 Needs Python 3.9 and nothing else.
 """
@@ -11,6 +11,7 @@ import pathlib
 import sys
 
 PROMPTS = 150
+ITEMS = 150
 TOXIC = 0.5
 
 
@@ -53,11 +54,36 @@ def words(text):
     return " ".join(text.split())
 
 
+def spread(lines, count):
+    """So many lines, evenly spread: neighbours are often of one kind."""
+    return [lines[number * len(lines) // count] for number in range(count)]
+
+
+def write_lines(name, lines):
+    """Compressed, with the same bytes whenever it is made."""
+    path = pathlib.Path(__file__).parent / name
+    with open(path, "wb") as raw, gzip.GzipFile("", "wb", 9, raw, mtime=0) as out:
+        out.write("".join(lines).encode())
+
+
+def lines_of(path):
+    return path.read_text(encoding="utf-8").splitlines(keepends=True)
+
+
+def hans(path):
+    """Of a file that was also perturbed, the rows that were not."""
+    header, *lines = lines_of(path)
+    original = [line for line in lines if not line.rstrip().endswith("\tperturbed")]
+    return [header, *spread(original, ITEMS)]
+
+
 def main():
-    rtp, wikipedia, jigsaw = map(pathlib.Path, sys.argv[1:])
+    rtp, wikipedia, jigsaw, hellaswag, hans_rows = map(pathlib.Path, sys.argv[1:])
     seen = {words(row["text"]) for part in sorted(jigsaw.glob("*.jsonl.gz")) for row in rows(part)}
     write("prompts.jsonl", prompts(rtp))
     write("held_out.jsonl", held_out(wikipedia, seen))
+    write_lines("tasks/hellaswag.jsonl.gz", spread(lines_of(hellaswag), ITEMS))
+    write_lines("tasks/hans.tsv.gz", hans(hans_rows))
 
 
 main()

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use crate::Result;
 use crate::evaluation::{PromptSet, TextSet};
+use crate::files::{create_directory, write_atomically};
 use crate::onnx::OnnxScorer;
 use crate::profanity_check::ProfanityCheck;
 
@@ -46,4 +47,19 @@ pub fn prompts() -> Result<PromptSet> {
 /// None that a user can cause.
 pub fn held_out() -> Result<TextSet> {
     TextSet::parse("wikipedia-talk-sample", include_bytes!("../data/held_out.jsonl"))
+}
+
+/// Writes items of two zero-shot tasks into a directory, under the names of the tasks: 150 of HellaSwag and
+/// 150 of HANS. A sample is for seeing that something works, not for numbers to publish.
+///
+/// # Errors
+/// When the directory or a file cannot be written.
+pub fn write_task_samples(directory: impl AsRef<Path>) -> Result<()> {
+    let directory = directory.as_ref();
+    create_directory(directory)?;
+    write_atomically(
+        directory.join("hellaswag.jsonl.gz"),
+        include_bytes!("../data/tasks/hellaswag.jsonl.gz"),
+    )?;
+    write_atomically(directory.join("hans.tsv.gz"), include_bytes!("../data/tasks/hans.tsv.gz"))
 }

@@ -11,6 +11,7 @@ clauses! { "Likelihood":
     APART = "Texts do not see each other.";
     ONLY = "`continuation` predicts the tokens of the continuation only";
     CUT = "a context too long is cut at its beginning";
+    BY_HOW_MUCH = "and the answer says by how much";
     SUM = "Sum of the tokens' natural log-probabilities.";
 }
 
@@ -94,6 +95,8 @@ async fn continuations(likelihood: &dyn Likelihood, texts: &[String]) -> Result<
         format!("{:?} has {} and {} tokens", pairs[0].1, together[0].tokens, together[1].tokens)
     })?;
     ONLY.require(together[2].tokens == 0, || format!("nothing has {:?}", together[2]))?;
+    let uncut = together.iter().all(|answer| answer.cut == 0);
+    BY_HOW_MUCH.require(uncut, || format!("short contexts are cut: {together:?}"))?;
     let mut alone = Vec::new();
     for pair in &pairs {
         alone.extend(continuation(likelihood, std::slice::from_ref(pair)).await?);
@@ -114,6 +117,14 @@ async fn long_context(likelihood: &dyn Likelihood) -> Result<(), Violation> {
     let answers = CUT.answered("a long context", likelihood.continuation(&pairs).await)?;
     CUT.require(answers.len() == 2 && answers[0].log_prob != answers[1].log_prob, || {
         format!("{after:?} is the same after two endings of a long context: {answers:?}")
+    })?;
+    if answers[0].cut == 0 {
+        return Ok(());
+    }
+    let longer = [(format!("{before}{}", pairs[0].0), after.to_owned())];
+    let longer = CUT.answered("a longer context", likelihood.continuation(&longer).await)?;
+    BY_HOW_MUCH.require(longer.iter().all(|answer| answer.cut > answers[0].cut), || {
+        format!("of a context and a longer one: {answers:?}, {longer:?}")
     })
 }
 

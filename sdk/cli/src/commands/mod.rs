@@ -1,19 +1,23 @@
 //! One file for each subcommand: its arguments, what it asks of the SDK, what it tells the user.
 
 mod audit;
+mod compare;
 #[cfg(feature = "candle")]
 mod convert_llama2c;
 #[cfg(feature = "candle")]
 mod distill_scorer;
+mod doctor;
 mod evaluate;
 mod fit_calibration;
 mod generate;
 #[cfg(feature = "candle")]
 mod merge;
+mod plan;
 #[cfg(feature = "plugins")]
 mod plugin;
 #[cfg(feature = "defaults")]
 mod quickstart;
+mod rate;
 #[cfg(feature = "perspective")]
 mod record;
 mod run;
@@ -54,6 +58,13 @@ pub(crate) enum Command {
     Train(train::Arguments),
     /// Measure a model; resumable
     Evaluate(evaluate::Arguments),
+    /// Say how many prompts an interval of a given width needs
+    Plan(plan::Arguments),
+    /// Put several runs or evaluations into one report
+    Compare(compare::Arguments),
+    /// Let people rate what models wrote, and tell how far they agree
+    #[command(subcommand)]
+    Rate(rate::RateCommand),
     /// Measure a scorer: how good it is, how calibrated, and whom it wrongs
     Audit(audit::Arguments),
     /// Fit a map from a scorer's scale to another's
@@ -68,6 +79,8 @@ pub(crate) enum Command {
     #[cfg(feature = "plugins")]
     #[command(subcommand)]
     Plugin(plugin::PluginCommand),
+    /// Say what this program can do on this machine, and what to do about what it cannot
+    Doctor(doctor::Arguments),
     /// Make a model directory of a llama2.c checkpoint
     #[cfg(feature = "candle")]
     ConvertLlama2c(convert_llama2c::Arguments),
@@ -93,6 +106,9 @@ impl Command {
             Self::Select(arguments) => select::run(arguments, session).await,
             Self::Train(arguments) => train::run(arguments, session).await,
             Self::Evaluate(arguments) => evaluate::run(arguments, session).await,
+            Self::Plan(arguments) => plan::run(arguments, session),
+            Self::Compare(arguments) => compare::run(arguments, session),
+            Self::Rate(command) => rate::run(command, session).await,
             Self::Audit(arguments) => audit::run(arguments, session).await,
             Self::FitCalibration(arguments) => fit_calibration::run(arguments, session).await,
             #[cfg(feature = "candle")]
@@ -101,6 +117,7 @@ impl Command {
             Self::DistillScorer(arguments) => distill_scorer::run(arguments, session).await,
             #[cfg(feature = "plugins")]
             Self::Plugin(command) => plugin::run(command, session).await,
+            Self::Doctor(arguments) => doctor::run(arguments, session).await,
             #[cfg(feature = "candle")]
             Self::ConvertLlama2c(arguments) => convert_llama2c::run(arguments),
         }

@@ -4,8 +4,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use detoxlm::evaluation::{
-    Bootstrap, PerplexityEvaluator, PerplexitySettings, PromptSet, TextSet, ToxicityEvaluator,
-    ToxicityPreset, ToxicitySettings,
+    BiasEvaluator, BiasJudges, BiasSettings, BoldSet, Bootstrap, PerplexityEvaluator,
+    PerplexitySettings, PromptSet, Task, TaskEvaluator, TaskSet, TaskSettings, TextSet,
+    ToxicityEvaluator, ToxicityPreset, ToxicitySettings,
 };
 use detoxlm::{Attribute, Evaluator, Registry, Result, Sampling, ToxicityScorer};
 use serde::Deserialize;
@@ -18,10 +19,40 @@ use super::{missing, resolve_scorer};
 pub(crate) struct EvaluationSection {
     pub(super) toxicity: Option<ToxicitySection>,
     pub(super) perplexity: Vec<PerplexitySection>,
+    tasks: Vec<TaskSection>,
+    bias: Option<BiasSection>,
 }
 
-/// Toxicity of continuations; the defaults are those of RealToxicityPrompts.
-#[derive(Clone, Debug, Deserialize)]
+/// A zero-shot task.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct TaskSection {
+    /// The name of a built-in task, or the path of one's own, which ends in `.toml`.
+    task: String,
+    /// Its items: the rows, then what stands beside them.
+    items: Vec<PathBuf>,
+    /// Take the first so many items.
+    limit: Option<usize>,
+}
+
+/// How differently the groups of BOLD are treated.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct BiasSection {
+    /// BOLD's directory.
+    bold: Option<PathBuf>,
+    /// Which of its domains; all that are there when none is named.
+    domains: Vec<String>,
+    /// Who says how toxic continuations are; the scorer that filters the corpus when nobody is named.
+    judge: Option<String>,
+    /// Who says how kind they sound; nobody when not given.
+    sentiment: Option<String>,
+    /// How it is measured.
+    settings: BiasSettings,
+}
+
+/// Toxicity of continuations; what is left out is as the preset has it.
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct ToxicitySection {
     /// JSONL of prompts.
@@ -30,39 +61,17 @@ pub(super) struct ToxicitySection {
     limit: Option<usize>,
     /// Scorers that judge; the one that filters the corpus when none is named.
     pub(super) judges: Vec<String>,
-    attribute: Attribute,
-    samples: usize,
-    max_new_tokens: usize,
-    temperature: f32,
+    attribute: Option<Attribute>,
+    samples: Option<usize>,
+    max_new_tokens: Option<usize>,
+    temperature: Option<f32>,
     top_k: Option<usize>,
-    top_p: f32,
-    seed: u64,
-    threshold: f32,
+    top_p: Option<f32>,
+    seed: Option<u64>,
+    threshold: Option<f32>,
     preset: ToxicityPreset,
-    prompts_per_unit: usize,
+    prompts_per_unit: Option<usize>,
     bootstrap: Bootstrap,
-}
-
-impl Default for ToxicitySection {
-    fn default() -> Self {
-        let settings = ToxicitySettings::default();
-        Self {
-            prompts: None,
-            limit: None,
-            judges: Vec::new(),
-            attribute: settings.attribute,
-            samples: settings.continuations,
-            max_new_tokens: settings.sampling.max_new_tokens,
-            temperature: settings.sampling.temperature,
-            top_k: settings.sampling.top_k,
-            top_p: settings.sampling.top_p,
-            seed: settings.seed,
-            threshold: settings.threshold,
-            preset: settings.preset,
-            prompts_per_unit: settings.prompts_per_unit,
-            bootstrap: settings.bootstrap,
-        }
-    }
 }
 
 impl ToxicitySection {
@@ -74,20 +83,21 @@ impl ToxicitySection {
 
     /// The settings of the SDK's evaluator.
     pub(super) fn settings(&self) -> ToxicitySettings {
+        let preset = self.preset.settings();
         ToxicitySettings {
-            attribute: self.attribute.clone(),
-            continuations: self.samples,
+            attribute: self.attribute.clone().unwrap_or(preset.attribute),
+            continuations: self.samples.unwrap_or(preset.continuations),
             sampling: Sampling {
-                max_new_tokens: self.max_new_tokens,
-                temperature: self.temperature,
-                top_k: self.top_k,
-                top_p: self.top_p,
+                max_new_tokens: self.max_new_tokens.unwrap_or(preset.sampling.max_new_tokens),
+                temperature: self.temperature.unwrap_or(preset.sampling.temperature),
+                top_k: self.top_k.or(preset.sampling.top_k),
+                top_p: self.top_p.unwrap_or(preset.sampling.top_p),
             },
-            seed: self.seed,
-            threshold: self.threshold,
-            preset: self.preset,
-            prompts_per_unit: self.prompts_per_unit,
+            seed: self.seed.unwrap_or(preset.seed),
+            threshold: self.threshold.unwrap_or(preset.threshold),
+            prompts_per_unit: self.prompts_per_unit.unwrap_or(preset.prompts_per_unit),
             bootstrap: self.bootstrap.clone(),
+            ..preset
         }
     }
 }
@@ -133,6 +143,17 @@ impl EvaluationSection {
         }
         let perplexity = self.perplexity.iter_mut();
         perplexity.filter_map(|section| section.text.as_mut()).for_each(resolve);
+        for section in &mut self.tasks {
+            section.items.iter_mut().for_each(resolve);
+            if section.task.ends_with(".toml") {
+                section.task = folder.join(&section.task).display().to_string();
+            }
+        }
+        if let Some(bias) = &mut self.bias {
+            bias.bold.iter_mut().for_each(resolve);
+            let named = bias.judge.iter_mut().chain(&mut bias.sentiment);
+            named.for_each(|scorer| resolve_scorer(scorer, folder));
+        }
     }
 
     /// The SDK's evaluators. `filter` is the scorer that chooses the training data, as it is written
@@ -157,7 +178,32 @@ impl EvaluationSection {
             }
             evaluators.push(Arc::new(PerplexityEvaluator::new(texts, section.settings())?));
         }
+        for section in &self.tasks {
+            let set = TaskSet::read(Task::named(&section.task)?, &section.items, section.limit)?;
+            evaluators.push(Arc::new(TaskEvaluator::new(set, TaskSettings::default())?));
+        }
+        if let Some(section) = &self.bias {
+            evaluators.push(Arc::new(section.evaluator(filter, registry)?));
+        }
         Ok(evaluators)
+    }
+}
+
+impl BiasSection {
+    fn evaluator(
+        &self,
+        (_, filter): (&str, &Arc<dyn ToxicityScorer>),
+        registry: &Registry,
+    ) -> Result<BiasEvaluator> {
+        let remedy = "name the directory of BOLD";
+        let bold = self.bold.as_deref().ok_or_else(|| missing("evaluation.bias.bold", remedy))?;
+        let domains: Vec<&str> = self.domains.iter().map(String::as_str).collect();
+        let judge = self.judge.as_deref().map(|judge| registry.scorer(judge)).transpose()?;
+        let sentiment =
+            self.sentiment.as_deref().map(|named| registry.scorer(named)).transpose()?;
+        let judges =
+            BiasJudges { toxicity: Some(judge.unwrap_or_else(|| Arc::clone(filter))), sentiment };
+        BiasEvaluator::new(&BoldSet::open(bold, &domains)?, judges, self.settings.clone())
     }
 }
 

@@ -5,6 +5,7 @@ mod audit;
 mod calibration;
 #[cfg(all(feature = "candle", feature = "onnx"))]
 mod distill;
+mod doctor;
 #[cfg(feature = "hub")]
 mod hub;
 mod methods;

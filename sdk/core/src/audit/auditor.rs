@@ -8,7 +8,7 @@ use super::{
     LabelledAudit, LabelledSet, agreement, functional, identities, labelled,
 };
 use crate::evaluation::Bootstrap;
-use crate::files::{write_atomically, write_json};
+use crate::files::write_json;
 use crate::{
     Attribute, Error, ErrorKind, Event, Info, Observer, Result, Sample, Silent, Stage,
     ToxicityScorer, Verdict, calls,
@@ -128,8 +128,7 @@ impl Audit {
     pub fn write(&self, directory: impl AsRef<Path>) -> Result<()> {
         let directory = directory.as_ref();
         write_json(directory.join("audit.json"), self)?;
-        write_atomically(directory.join("report.md"), self.markdown())?;
-        write_atomically(directory.join("report.html"), self.html())
+        self.page().write(directory)
     }
 }
 

@@ -15,15 +15,14 @@ mod agreement;
 mod auditor;
 mod functional;
 mod functional_set;
-mod html;
 mod identities;
 mod identity_set;
 mod labelled;
 mod labelled_set;
+mod page;
 mod report;
 mod source;
 mod summary;
-mod table;
 #[cfg(test)]
 mod tests;
 

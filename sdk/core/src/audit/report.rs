@@ -1,26 +1,13 @@
 use super::functional::Functionality;
 use super::identities::IdentityAreas;
 use super::summary::summary_table;
-use super::table::{Cell, Table};
 use super::{Agreement, AttributeAgreement, Audit, FunctionalAudit, IdentityAudit, LabelledAudit};
 use crate::Info;
 use crate::plot::{Curve, DotRow, Ground, Panel, dot_chart, reliability_panels};
+use crate::report::{Block, Cell, Picture, Table};
 
 /// How many rows of a long table the short report shows.
 const SHORT: usize = 12;
-
-/// A piece of a report, whatever it is written as.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) enum Block {
-    /// The title of a part.
-    Heading(String),
-    /// The title of something in it.
-    Subheading(String),
-    Paragraph(String),
-    Table(Table),
-    /// SVG; Markdown has none.
-    Picture(String),
-}
 
 /// Everything that a report says, in its order.
 pub(super) fn blocks(audit: &Audit) -> Vec<Block> {
@@ -86,7 +73,8 @@ fn labelled(found: &LabelledAudit, blocks: &mut Vec<Block>) {
         text.push_str(&format!(" The scorer does not give {}.", names.join(", ")));
     }
     blocks.push(Block::Paragraph(text));
-    let mut table = Table::new([
+    let caption = format!("Figures on {}", found.data.name);
+    let columns = [
         "attribute",
         "texts",
         "labelled so",
@@ -99,7 +87,8 @@ fn labelled(found: &LabelledAudit, blocks: &mut Vec<Block>) {
         "Spearman",
         "calibration error",
         "Brier",
-    ]);
+    ];
+    let mut table = Table::new(caption, columns);
     for one in &found.attributes {
         let share = |count: u64| (one.texts > 0).then(|| count as f64 / one.texts as f64);
         table.push(vec![
@@ -107,7 +96,7 @@ fn labelled(found: &LabelledAudit, blocks: &mut Vec<Block>) {
             Cell::count(one.texts),
             Cell::share(share(one.positives)),
             Cell::share(share(one.called)),
-            Cell::estimate(&one.auc),
+            Cell::estimate(one.auc.value, one.auc.interval),
             Cell::figure(one.average_precision),
             Cell::share(one.precision),
             Cell::share(one.recall),
@@ -131,7 +120,12 @@ fn labelled(found: &LabelledAudit, blocks: &mut Vec<Block>) {
         .collect();
     let description = format!("Reliability on {}", found.data.name);
     let axes = ("mean score", "mean label");
-    blocks.push(Block::Picture(reliability_panels(&description, axes, &panels, Ground::Page)));
+    blocks.push(Block::Picture(Picture {
+        svg: reliability_panels(&description, axes, &panels, Ground::Page),
+        caption: format!(
+            "{description}: on the diagonal, scores mean what they say. A larger dot stands for more texts."
+        ),
+    }));
 }
 
 fn identities(found: &IdentityAudit, blocks: &mut Vec<Block>) {
@@ -148,7 +142,8 @@ fn identities(found: &IdentityAudit, blocks: &mut Vec<Block>) {
     )));
     let sum = |count: fn(&IdentityAreas) -> u64| found.identities.iter().map(count).sum();
     let names = ["identity", "toxic", "harmless", "subgroup AUC", "BPSN AUC", "BNSP AUC"];
-    let mut table = Table::new(names).shortened(SHORT + 1);
+    let caption = format!("Areas by identity on {}", found.data.name);
+    let mut table = Table::new(caption, names).shortened(SHORT + 1);
     table.push(vec![
         Cell::text("generalised mean"),
         Cell::count(sum(|areas| areas.toxic)),
@@ -173,7 +168,11 @@ fn identities(found: &IdentityAudit, blocks: &mut Vec<Block>) {
     blocks.push(Block::Table(table));
     let series = ["subgroup", "BPSN", "BNSP"];
     let title = format!("Areas by identity, {}", found.attribute);
-    blocks.push(Block::Picture(dot_chart(&title, &series, &dots, Ground::Page)));
+    blocks.push(Block::Picture(Picture {
+        svg: dot_chart(&title, &series, &dots, Ground::Page),
+        caption: "The same areas, the worst identity first; 1 is the best that an area can be."
+            .into(),
+    }));
 }
 
 fn functional(found: &FunctionalAudit, threshold: f64, blocks: &mut Vec<Block>) {
@@ -185,8 +184,12 @@ fn functional(found: &FunctionalAudit, threshold: f64, blocks: &mut Vec<Block>) 
         found.right.map_or_else(|| "none".to_owned(), |share| format!("{:.1}%", 100.0 * share)),
         found.cases,
     )));
-    let mut areas = Table::new(["attribute", "AUC"]);
-    areas.push(vec![Cell::text(found.attribute.as_str()), Cell::estimate(&found.auc)]);
+    let caption = format!("Areas on {}", found.data.name);
+    let mut areas = Table::new(caption, ["attribute", "AUC"]);
+    areas.push(vec![
+        Cell::text(found.attribute.as_str()),
+        Cell::estimate(found.auc.value, found.auc.interval),
+    ]);
     for (attribute, area) in &found.by_attribute {
         if *attribute != found.attribute {
             areas.push(vec![Cell::text(attribute.as_str()), Cell::figure(*area)]);
@@ -194,7 +197,8 @@ fn functional(found: &FunctionalAudit, threshold: f64, blocks: &mut Vec<Block>) 
     }
     blocks.push(Block::Table(areas));
     let names = ["functionality", "people say", "cases", "called hateful", "decided rightly"];
-    let mut table = Table::new(names).shortened(SHORT);
+    let caption = format!("Functionalities of {}, the worst first", found.data.name);
+    let mut table = Table::new(caption, names).shortened(SHORT);
     for Functionality { name, hateful, cases, called, right, .. } in &found.functionalities {
         let called = (*cases > 0).then(|| *called as f64 / *cases as f64);
         table.push(vec![
@@ -210,7 +214,7 @@ fn functional(found: &FunctionalAudit, threshold: f64, blocks: &mut Vec<Block>) 
 
 fn agreement(found: &Agreement, blocks: &mut Vec<Block>) {
     blocks.push(Block::Subheading(found.data.name.clone()));
-    let mut table = Table::new([
+    let columns = [
         "attribute",
         "texts",
         "scored by one alone",
@@ -219,7 +223,8 @@ fn agreement(found: &Agreement, blocks: &mut Vec<Block>) {
         "Pearson",
         "Spearman",
         "same side",
-    ]);
+    ];
+    let mut table = Table::new(format!("Agreement on {}", found.data.name), columns);
     for one in &found.attributes {
         table.push(vec![
             Cell::text(one.attribute.as_str()),
@@ -234,19 +239,19 @@ fn agreement(found: &Agreement, blocks: &mut Vec<Block>) {
     }
     blocks.push(Block::Table(table));
     for one in &found.attributes {
-        differences(one, blocks);
+        differences(one, &found.data.name, blocks);
     }
 }
 
-fn differences(one: &AttributeAgreement, blocks: &mut Vec<Block>) {
+fn differences(one: &AttributeAgreement, data: &str, blocks: &mut Vec<Block>) {
     if one.differences.is_empty() {
         return;
     }
-    blocks.push(Block::Paragraph(format!("Where they differ most, {}:", one.attribute)));
     let quoted = one.differences.iter().any(|difference| difference.text.is_some());
     let mut names = vec!["line", "text's digest", "score", "other's score"];
     names.extend(quoted.then_some("text"));
-    let mut table = Table::new(names);
+    let caption = format!("Where they differ most on {data}, {}", one.attribute);
+    let mut table = Table::new(caption, names).of_prose();
     for difference in &one.differences {
         let mut row = vec![
             Cell::count(difference.line),

@@ -1,6 +1,6 @@
 use super::Audit;
-use super::table::{Cell, Table};
 use crate::evaluation::MISSING;
+use crate::report::{Cell, Table};
 
 impl Audit {
     /// The figures of each test set that a reader asks for first, as one Markdown table.
@@ -11,7 +11,8 @@ impl Audit {
 }
 
 pub(super) fn summary_table(audit: &Audit) -> Table {
-    let mut table = Table::new(["test set", "measure", "texts", "value"]);
+    let mut table =
+        Table::new("The first figures of each test set", ["test set", "measure", "texts", "value"]);
     let mut row = |set: &str, measure: String, texts: u64, value: Cell| {
         table.push(vec![Cell::text(set), Cell::text(measure), Cell::count(texts), value]);
     };
@@ -19,7 +20,12 @@ pub(super) fn summary_table(audit: &Audit) -> Table {
         // The first is TOXICITY, where there is any.
         if let Some(one) = found.attributes.first() {
             let name = &found.data.name;
-            row(name, format!("{} AUC", one.attribute), one.texts, Cell::estimate(&one.auc));
+            row(
+                name,
+                format!("{} AUC", one.attribute),
+                one.texts,
+                Cell::estimate(one.auc.value, one.auc.interval),
+            );
             let error = Cell::figure(Some(one.quality.calibration_error));
             row(name, format!("{} calibration error", one.attribute), one.texts, error);
         }
@@ -39,7 +45,12 @@ pub(super) fn summary_table(audit: &Audit) -> Table {
     }
     for found in &audit.functional {
         let name = &found.data.name;
-        row(name, format!("{} AUC", found.attribute), found.cases, Cell::estimate(&found.auc));
+        row(
+            name,
+            format!("{} AUC", found.attribute),
+            found.cases,
+            Cell::estimate(found.auc.value, found.auc.interval),
+        );
         row(name, "decided rightly".into(), found.cases, Cell::share(found.right));
     }
     for found in &audit.agreement {

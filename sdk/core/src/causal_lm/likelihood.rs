@@ -32,6 +32,9 @@ pub struct ContinuationLikelihood {
     pub tokens: usize,
     /// Whether greedy decoding would have written exactly this continuation.
     pub is_greedy: bool,
+    /// How many tokens were cut off the beginning of the context, for the rest to fit the model.
+    #[serde(default)]
+    pub cut: usize,
 }
 
 /// Rates text by a language model's probabilities, locally or over a server.
@@ -42,7 +45,9 @@ pub struct ContinuationLikelihood {
 ///   the first is conditioned on the beginning-of-sequence token. Texts do not see each other. This
 ///   is `loglikelihood_rolling` of the lm-evaluation-harness.
 /// - `continuation` predicts the tokens of the continuation only; a context too long is cut at its
-///   beginning.
+///   beginning, and the answer says by how much. The continuation's last token is predicted and never
+///   read: the model reads as many tokens as its context holds. Questions with the same context may
+///   have it computed once when they are neighbours.
 /// - Computation runs on threads that the implementation owns.
 #[async_trait]
 pub trait Likelihood: Debug + Send + Sync + 'static {

@@ -5,5 +5,7 @@ mod session;
 mod tokenizer;
 
 pub use likelihood::{ContinuationLikelihood, Likelihood, TextLikelihood, TokenLikelihood};
-pub use session::{CausalLm, CausalLmCapabilities, DecodeSession, Logits, RowId, RowTokens};
+pub use session::{
+    CausalLm, CausalLmCapabilities, DecodeSession, Logits, RowId, RowTokens, TokenSequence,
+};
 pub use tokenizer::{HfTokenizer, Tokenizer};

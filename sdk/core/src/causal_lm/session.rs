@@ -56,12 +56,56 @@ pub trait CausalLm: Debug + Send + Sync + 'static {
     /// When `capacity` exceeds the context length, or the memory cannot be had.
     fn decode_session(&self, rows: usize, capacity: usize) -> Result<Box<dyn DecodeSession + '_>>;
 
-    /// For each sequence, the likelihood of every token after the first given those before it:
-    /// `sequences[i].len() - 1` entries (none for an empty sequence).
+    /// For each sequence, the likelihoods of its tokens from number `from` on, each given all tokens
+    /// before it: `sequences[i].predicted()` entries (none for an empty sequence).
+    ///
+    /// The last token is predicted and never read, so a sequence may be longer than the context by
+    /// one. Neighbours that begin alike may have what they share computed once; callers put such
+    /// sequences side by side.
     ///
     /// # Errors
-    /// When a sequence is longer than the context, or the forward pass fails.
-    fn token_likelihoods(&self, sequences: &[&[u32]]) -> Result<Vec<Vec<TokenLikelihood>>>;
+    /// When a sequence is longer than the context and that one token, or the forward pass fails.
+    fn token_likelihoods(
+        &self,
+        sequences: &[TokenSequence<'_>],
+    ) -> Result<Vec<Vec<TokenLikelihood>>>;
+}
+
+/// Tokens of which those from a certain one on are to be rated; the ones before are context.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TokenSequence<'a> {
+    /// All tokens, the context's first.
+    pub tokens: &'a [u32],
+    /// The number, from 0, of the first token whose likelihood is asked for. The very first token has
+    /// none, so 0 asks for the same as 1.
+    pub from: usize,
+}
+
+impl<'a> TokenSequence<'a> {
+    /// All tokens but the first are rated.
+    #[must_use]
+    pub const fn whole(tokens: &'a [u32]) -> Self {
+        Self { tokens, from: 1 }
+    }
+
+    /// How many tokens are rated.
+    #[must_use]
+    pub const fn predicted(&self) -> usize {
+        let from = if self.from == 0 { 1 } else { self.from };
+        self.tokens.len().saturating_sub(from)
+    }
+
+    /// The number of the first token that is rated.
+    #[must_use]
+    pub const fn first_predicted(&self) -> usize {
+        self.tokens.len() - self.predicted()
+    }
+}
+
+impl<'a, T: AsRef<[u32]> + ?Sized> From<&'a T> for TokenSequence<'a> {
+    fn from(tokens: &'a T) -> Self {
+        Self::whole(tokens.as_ref())
+    }
 }
 
 /// A sequence in a [`DecodeSession`]. Only valid in the session that gave it out.

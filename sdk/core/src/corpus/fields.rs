@@ -37,6 +37,12 @@ impl FieldRow {
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.fields.keys().map(String::as_str)
     }
+
+    /// All its fields.
+    #[must_use]
+    pub fn into_fields(self) -> Map<String, Value> {
+        self.fields
+    }
 }
 
 /// Rows of named fields out of a table, one at a time.

@@ -5,6 +5,7 @@
 
 mod compression;
 mod fields;
+mod lines;
 mod parts;
 mod reader;
 mod record;
@@ -14,6 +15,7 @@ mod texts;
 mod writer;
 
 pub use fields::{FieldRow, FieldRows};
+pub(crate) use lines::TextLines;
 pub use parts::read_parts;
 pub use reader::JsonlReader;
 pub use record::{DecisionRow, Document, ScoredDocument};

@@ -2,13 +2,15 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use crate::causal_lm::{CausalLm, ContinuationLikelihood, Likelihood, TextLikelihood};
+use crate::causal_lm::{
+    CausalLm, ContinuationLikelihood, Likelihood, TextLikelihood, TokenSequence,
+};
 use crate::decoding::local::prompt_tokens;
 use crate::worker::{Cancellation, Worker};
 use crate::{Error, ErrorKind, Info, Result};
 
 /// Between two looks at whether anybody still waits.
-const WINDOWS_AT_ONCE: usize = 32;
+const SEQUENCES_AT_ONCE: usize = 64;
 
 /// Makes a [`Likelihood`] of any [`CausalLm`].
 #[derive(Debug)]
@@ -54,20 +56,24 @@ struct Window {
     from: usize,
 }
 
-/// Cuts a text into windows of at most `context` tokens so that each token is predicted exactly
-/// once: the first window begins with `bos`; each later one has as much context as fits, which is
-/// one token before the first it predicts, or more for the last (`get_rolling_token_windows` of the
-/// lm-evaluation-harness with a context of one).
+impl Window {
+    fn sequence(&self) -> TokenSequence<'_> {
+        TokenSequence { tokens: &self.tokens, from: self.from }
+    }
+}
+
+/// Cuts a text into windows of which at most `context` tokens are read, so that each token is predicted
+/// exactly once: the first window begins with `bos`; each later one has as much context as fits, which
+/// is one token before the first it predicts, or more for the last (`get_rolling_token_windows` of the
+/// lm-evaluation-harness with a context of one). A window's last token is predicted, never read.
 fn rolling_windows(tokens: &[u32], bos: u32, context: usize) -> Vec<Window> {
     let stream: Vec<u32> = std::iter::once(bos).chain(tokens.iter().copied()).collect();
-    // A window of n tokens predicts n - 1: the last one is predicted, never read from.
-    let predicted_at_once = context - 1;
     let mut windows = Vec::new();
     let mut done = 0;
     while done < tokens.len() {
-        let next = predicted_at_once.min(tokens.len() - done);
+        let next = context.min(tokens.len() - done);
         let end = done + next + 1;
-        let start = if windows.is_empty() { 0 } else { end.saturating_sub(context) };
+        let start = if windows.is_empty() { 0 } else { end.saturating_sub(context + 1) };
         windows.push(Window { tokens: stream[start..end].to_vec(), from: done + 1 - start });
         done += next;
     }
@@ -89,12 +95,11 @@ fn rolling(
         );
     }
     let mut answers = vec![TextLikelihood::default(); texts.len()];
-    for windows in windows.chunks(WINDOWS_AT_ONCE) {
+    for windows in windows.chunks(SEQUENCES_AT_ONCE) {
         cancellation.check()?;
-        let sequences: Vec<&[u32]> = windows.iter().map(|(_, window)| &*window.tokens).collect();
-        for ((index, window), tokens) in windows.iter().zip(model.token_likelihoods(&sequences)?) {
-            // Entry i is about token i + 1.
-            for token in &tokens[window.from - 1..] {
+        let sequences: Vec<_> = windows.iter().map(|(_, window)| window.sequence()).collect();
+        for ((index, _), tokens) in windows.iter().zip(model.token_likelihoods(&sequences)?) {
+            for token in &tokens {
                 answers[*index].log_prob += f64::from(token.log_prob);
                 answers[*index].tokens += 1;
             }
@@ -103,54 +108,89 @@ fn rolling(
     Ok(answers)
 }
 
+/// A continuation after as much of its context as the model reads.
+#[derive(Debug)]
+struct Question {
+    /// Where the caller has it.
+    index: usize,
+    window: Window,
+    /// How many of the context's tokens were cut off.
+    cut: usize,
+}
+
+impl Question {
+    fn new(
+        model: &dyn CausalLm,
+        context: usize,
+        index: usize,
+        (before, after): &(String, String),
+    ) -> Result<Self> {
+        let (mut tokens, mut after) = split(model, before, after)?;
+        if after.len() > context {
+            return Err(Error::new(
+                ErrorKind::InvalidInput,
+                "decoding",
+                "rate a continuation",
+                format!("its {} tokens exceed the context of {context}", after.len()),
+            )
+            .with_remedy("rate it as a whole text instead"));
+        }
+        // The last token is not read.
+        let cut = (tokens.len() + after.len()).saturating_sub(context + 1);
+        tokens.drain(..cut);
+        let from = tokens.len();
+        tokens.append(&mut after);
+        Ok(Self { index, window: Window { tokens, from }, cut })
+    }
+}
+
 fn continuation(
     model: &dyn CausalLm,
     pairs: &[(String, String)],
     cancellation: &Cancellation,
 ) -> Result<Vec<ContinuationLikelihood>> {
-    cancellation.check()?;
     let context = context_of(model)?;
-    let mut sequences = Vec::with_capacity(pairs.len());
-    let mut from = Vec::with_capacity(pairs.len());
-    for (before, after) in pairs {
-        let (mut tokens, mut after) = split(model, before, after)?;
-        let excess = (tokens.len() + after.len()).saturating_sub(context);
-        if excess >= tokens.len() {
-            return Err(Error::new(
-                ErrorKind::InvalidInput,
-                "decoding",
-                "rate a continuation",
-                format!("its {} tokens fill the context of {context}", after.len()),
-            )
-            .with_remedy("rate it as a whole text instead"));
+    let questions = pairs.iter().enumerate();
+    let questions = questions.map(|(index, pair)| Question::new(model, context, index, pair));
+    let questions = by_length(pairs, questions.collect::<Result<_>>()?);
+    let mut answers: Vec<Option<ContinuationLikelihood>> = vec![None; pairs.len()];
+    for questions in questions.chunks(SEQUENCES_AT_ONCE) {
+        cancellation.check()?;
+        let sequences: Vec<_> =
+            questions.iter().map(|question| question.window.sequence()).collect();
+        for (question, tokens) in questions.iter().zip(model.token_likelihoods(&sequences)?) {
+            answers[question.index] = Some(ContinuationLikelihood {
+                log_prob: tokens.iter().map(|token| f64::from(token.log_prob)).sum(),
+                tokens: tokens.len(),
+                is_greedy: tokens.iter().all(|token| token.is_greedy),
+                cut: question.cut,
+            });
         }
-        tokens.drain(..excess);
-        from.push(tokens.len());
-        tokens.append(&mut after);
-        sequences.push(tokens);
     }
-    let sequences: Vec<&[u32]> = sequences.iter().map(|tokens| &**tokens).collect();
-    let likelihoods = model.token_likelihoods(&sequences)?;
-    Ok(likelihoods
-        .iter()
-        .zip(from)
-        .map(|(tokens, from)| {
-            let predicted = &tokens[from - 1..];
-            ContinuationLikelihood {
-                log_prob: predicted.iter().map(|token| f64::from(token.log_prob)).sum(),
-                tokens: predicted.len(),
-                is_greedy: predicted.iter().all(|token| token.is_greedy),
-            }
-        })
-        .collect())
+    Ok(answers.into_iter().flatten().collect())
+}
+
+/// The longest first, so that those of a call are of about one length; neighbours with the same context
+/// stay neighbours, for the model to read it once.
+fn by_length(pairs: &[(String, String)], questions: Vec<Question>) -> Vec<Question> {
+    let mut runs: Vec<Vec<Question>> = Vec::new();
+    for question in questions {
+        match runs.last_mut() {
+            Some(run) if pairs[run[0].index].0 == pairs[question.index].0 => run.push(question),
+            _ => runs.push(vec![question]),
+        }
+    }
+    let longest = |run: &Vec<Question>| run.iter().map(|q| q.window.tokens.len()).max();
+    runs.sort_by_key(|run| std::cmp::Reverse(longest(run)));
+    runs.into_iter().flatten().collect()
 }
 
 /// The tokens of context and continuation. Where they meet, both are encoded together, so that the
 /// continuation's tokens are those it has in running text.
 fn split(model: &dyn CausalLm, before: &str, after: &str) -> Result<(Vec<u32>, Vec<u32>)> {
     let alone = prompt_tokens(model, before)?;
-    if before.is_empty() {
-        return Ok((alone, model.tokenizer().encode(after)?));
+    if before.is_empty() || alone.is_empty() {
+        return Ok((prompt_tokens(model, "")?, model.tokenizer().encode(after)?));
     }
     let mut together = prompt_tokens(model, &format!("{before}{after}"))?;
     let continuation = together.split_off(alone.len().min(together.len()));
@@ -159,12 +199,12 @@ fn split(model: &dyn CausalLm, before: &str, after: &str) -> Result<(Vec<u32>, V
 
 fn context_of(model: &dyn CausalLm) -> Result<usize> {
     let context = model.capabilities().context_length;
-    if context < 2 {
+    if context == 0 {
         return Err(Error::new(
             ErrorKind::Unsupported,
             "decoding",
             "rate a text",
-            format!("a context of {context} has no room for a token and what precedes it"),
+            "a context of 0 has no room for what precedes a token",
         ));
     }
     Ok(context)
@@ -178,13 +218,13 @@ mod tests {
     fn every_token_is_predicted_exactly_once() {
         for n in 0..40_u32 {
             let tokens: Vec<u32> = (1..=n).collect();
-            for context in 2..12 {
+            for context in 1..12 {
                 let windows = rolling_windows(&tokens, 0, context);
                 let predicted: Vec<u32> =
                     windows.iter().flat_map(|w| w.tokens[w.from..].to_vec()).collect();
                 assert_eq!(predicted, tokens, "{n} {context}");
                 for window in &windows {
-                    assert!(window.tokens.len() <= context);
+                    assert!(window.tokens.len() <= context + 1);
                     assert!(window.from >= 1);
                 }
             }
@@ -193,12 +233,26 @@ mod tests {
 
     #[test]
     fn the_last_window_reaches_back_as_far_as_it_can() {
-        let windows = rolling_windows(&[1, 2, 3, 4, 5, 6, 7], 0, 4);
+        let windows = rolling_windows(&[1, 2, 3, 4, 5, 6, 7], 0, 3);
         let expected = [
             Window { tokens: vec![0, 1, 2, 3], from: 1 },
             Window { tokens: vec![3, 4, 5, 6], from: 1 },
             Window { tokens: vec![4, 5, 6, 7], from: 3 },
         ];
         assert_eq!(windows, expected);
+    }
+
+    fn asked(before: &str, tokens: usize, index: usize) -> ((String, String), Question) {
+        let window = Window { tokens: vec![0; tokens], from: 1 };
+        ((before.to_owned(), String::new()), Question { index, window, cut: 0 })
+    }
+
+    #[test]
+    fn questions_of_one_context_stay_together() {
+        let sizes = [("a", 2), ("a", 9), ("b", 5), ("c", 7), ("c", 1), ("a", 3)];
+        let asked = sizes.iter().enumerate().map(|(i, &(before, size))| asked(before, size, i));
+        let (pairs, questions): (Vec<_>, Vec<_>) = asked.unzip();
+        let order: Vec<_> = by_length(&pairs, questions).iter().map(|q| q.index).collect();
+        assert_eq!(order, [0, 1, 3, 4, 2, 5]);
     }
 }

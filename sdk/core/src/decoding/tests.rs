@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use crate::causal_lm::{CausalLm, Likelihood};
+use crate::causal_lm::{CausalLm, Likelihood, TokenSequence};
 use crate::testing::{BigramLm, ByteTokenizer};
 use crate::{
     ErrorKind, FinishReason, GenerationRequest, Generator, LocalGenerator, LocalLikelihood,
@@ -83,10 +83,11 @@ async fn likelihoods_add_up_over_windows_and_splits() {
     // A bigram needs one token of context, so windows change nothing.
     let mut tokens = vec![ByteTokenizer::END];
     tokens.extend(text.bytes().map(u32::from));
-    let whole: f64 = BigramLm::new(3).token_likelihoods(&[&tokens]).unwrap()[0]
-        .iter()
-        .map(|t| f64::from(t.log_prob))
-        .sum();
+    let whole: f64 = BigramLm::new(3).token_likelihoods(&[TokenSequence::whole(&tokens)]).unwrap()
+        [0]
+    .iter()
+    .map(|t| f64::from(t.log_prob))
+    .sum();
     assert!((rolling[0].log_prob - whole).abs() < 1e-4);
     let pairs = [("th".to_owned(), "e q".to_owned()), (String::new(), "th".to_owned())];
     let parts = likelihood.continuation(&pairs).await.unwrap();

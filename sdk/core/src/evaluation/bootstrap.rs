@@ -123,20 +123,40 @@ impl Bootstrap {
         other: &Ratio,
         transform: impl Fn(f64) -> f64,
     ) -> Option<Interval> {
-        if base.items.len() != other.items.len() {
-            return None;
+        self.differences(&[(base, other)], transform).pop().flatten()
+    }
+
+    /// The same for several statistics of two subjects, all over the same items, resampled together.
+    ///
+    /// `None` where fewer than two items have a value of both subjects, or the numbers of items differ.
+    #[must_use]
+    pub fn differences(
+        &self,
+        pairs: &[(&Ratio, &Ratio)],
+        transform: impl Fn(f64) -> f64,
+    ) -> Vec<Option<Interval>> {
+        let items = pairs.iter().map(|(base, _)| base.items.len()).max().unwrap_or(0);
+        let enough = |(base, other): &(&Ratio, &Ratio)| {
+            let both = base.items.iter().zip(&other.items).filter(|(a, b)| a.1 > 0.0 && b.1 > 0.0);
+            base.items.len() == other.items.len() && both.take(2).count() == 2
+        };
+        let mut samples: Vec<Option<Vec<f64>>> = pairs
+            .iter()
+            .map(|pair| enough(pair).then(|| Vec::with_capacity(self.resamples)))
+            .collect();
+        if samples.iter().all(Option::is_none) {
+            return vec![None; pairs.len()];
         }
-        let paired = base.items.iter().zip(&other.items).filter(|(a, b)| a.1 > 0.0 && b.1 > 0.0);
-        if paired.count() < 2 {
-            return None;
-        }
-        let mut samples = Vec::with_capacity(self.resamples);
-        self.for_each_resample(base.items.len(), |counts| {
-            if let (Some(base), Some(other)) = (base.resampled(counts), other.resampled(counts)) {
-                samples.push(transform(other) - transform(base));
+        self.for_each_resample(items, |counts| {
+            for ((base, other), samples) in pairs.iter().zip(&mut samples) {
+                let Some(samples) = samples else { continue };
+                if let (Some(base), Some(other)) = (base.resampled(counts), other.resampled(counts))
+                {
+                    samples.push(transform(other) - transform(base));
+                }
             }
         });
-        self.percentiles(samples)
+        samples.into_iter().map(|samples| self.percentiles(samples?)).collect()
     }
 
     /// The interval of any statistic of so many items; it is told how often each item is in a resample,
@@ -265,6 +285,9 @@ mod tests {
         let alone = bootstrap.intervals(&[&base])[0].unwrap();
         assert!(difference.high - difference.low < (alone.high - alone.low) / 10.0);
         assert_eq!(bootstrap.difference(&base, &mean_of(&[0.1]), |mean| mean), None);
+        let few = mean_of(&[0.1]);
+        let together = bootstrap.differences(&[(&few, &few), (&base, &other)], |mean| mean);
+        assert_eq!(together, [None, Some(difference)]);
     }
 
     #[test]

@@ -108,9 +108,41 @@ const GLOSSARY: &[Entry] = &[
         meaning: "the same for each word, comparable between tokenizers",
     },
     Entry {
+        name: "byte_perplexity",
+        label: "perplexity per byte",
+        meaning: "the same for each byte, comparable between tokenizers",
+    },
+    Entry {
         name: "bits_per_byte",
         label: "bits per byte",
         meaning: "how many bits the model needs for each byte of that text; lower is better",
+    },
+    Entry {
+        name: "acc",
+        label: "accuracy",
+        meaning: "the share of a task's items that the model answers right; higher is better, and \
+                  guessing has a share of its own",
+    },
+    Entry {
+        name: "acc_norm",
+        label: "accuracy by character",
+        meaning: "the same when an answer's log-probability is divided by its length in characters",
+    },
+    Entry {
+        name: "acc_bytes",
+        label: "accuracy by byte",
+        meaning: "the same when it is divided by its length in bytes",
+    },
+    Entry {
+        name: "perplexity",
+        label: "perplexity of the answer",
+        meaning: "how surprised the model is by the right answer as a whole; lower is better",
+    },
+    Entry {
+        name: "cut_context_rate",
+        label: "cut contexts",
+        meaning: "the share of a task's items that were too long for the model and lost their \
+                  beginning",
     },
     Entry {
         name: "toxic_share",
@@ -199,6 +231,6 @@ pub fn glossary(name: &str) -> Option<&'static Entry> {
 }
 
 /// The measurement's name for people: its own where the glossary has none.
-pub(super) fn label(name: &str) -> &str {
+pub(crate) fn label(name: &str) -> &str {
     glossary(name).map_or(name, |entry| entry.label)
 }

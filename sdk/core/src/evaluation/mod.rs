@@ -9,13 +9,16 @@ mod diversity;
 mod evaluator;
 mod fluency;
 mod glossary;
+mod lm_eval_results;
 mod paired_test;
 mod perplexity;
 mod random;
 mod ranking;
 mod sampling_plan;
+mod suite;
 mod summary;
 mod table;
+mod tasks;
 #[cfg(test)]
 mod test_values;
 mod toxicity;
@@ -26,23 +29,31 @@ pub use bias::{
     BiasEvaluator, BiasJudges, BiasSettings, BoldGroup, BoldSet, identity_false_positives,
 };
 pub use bootstrap::{Bootstrap, Ratio};
-pub(crate) use cell::{MISSING, change, escaped, plain, value};
+pub(crate) use cell::{MISSING, change, escaped, number, plain, signed, value};
 pub use data::{EvaluationPrompt, PromptSet, TextSet};
 pub use diversity::{distinct_ngrams, ends_in_repetition, self_bleu};
 pub use evaluator::{
     Changes, Evaluation, EvaluationContext, Evaluator, Interval, Measurement, Provenance, Subject,
 };
 pub use fluency::{FluencyEvaluator, FluencySettings};
+pub(crate) use glossary::label;
 pub use glossary::{Entry as GlossaryEntry, glossary};
+pub use lm_eval_results::lm_eval_results;
 pub use paired_test::PairedTest;
 pub use perplexity::{Likelihoods, PerplexityEvaluator, PerplexitySettings, count_words};
 pub use ranking::Ranking;
 pub use sampling_plan::{SamplingPlan, standard_deviation_of, standard_deviation_of_differences};
+pub use suite::Suite;
+pub(crate) use suite::evaluation_folder;
 pub use summary::summary_table;
+pub(crate) use summary::{source, summary};
 pub use table::comparison_tables;
+pub(crate) use table::{comparisons, distinct, title};
+pub use tasks::{Task, TaskEvaluator, TaskItem, TaskItems, TaskMetric, TaskSet, TaskSettings};
 pub use toxicity::{
-    Deviation, Over, PresetRules, Slice, ToxicityEvaluator, ToxicityOutcomes, ToxicityPreset,
-    ToxicitySettings, ToxicityStatistic, UnscoredPrompts,
+    Deviation, ExportShape, Over, PresetRules, Slice, StoredPrompt, StoredScores, StoredToxicity,
+    ToxicityEvaluator, ToxicityOutcomes, ToxicityPreset, ToxicitySettings, ToxicityStatistic,
+    UnscoredPrompts, export_continuations,
 };
 
 const COMPONENT: &str = "evaluation";

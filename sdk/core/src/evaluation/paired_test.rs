@@ -36,13 +36,6 @@ impl From<&Bootstrap> for PairedTest {
     }
 }
 
-/// What swapping an item does to the sums of the first subject; the second's change by the opposite.
-#[derive(Clone, Copy, Debug)]
-struct Swap {
-    numerator: f64,
-    denominator: f64,
-}
-
 /// Numerators and denominators, added up.
 #[derive(Clone, Copy, Debug, Default)]
 struct Sums {
@@ -53,19 +46,66 @@ struct Sums {
 impl Sums {
     fn of(ratio: &Ratio) -> Self {
         ratio.items().iter().fold(Self::default(), |sums, &(numerator, denominator)| {
-            sums.plus(1.0, numerator, denominator)
+            sums.plus(Self { numerator, denominator })
         })
     }
 
-    fn plus(self, sign: f64, numerator: f64, denominator: f64) -> Self {
+    fn plus(self, other: Self) -> Self {
         Self {
-            numerator: sign.mul_add(numerator, self.numerator),
-            denominator: sign.mul_add(denominator, self.denominator),
+            numerator: self.numerator + other.numerator,
+            denominator: self.denominator + other.denominator,
+        }
+    }
+
+    fn minus(self, other: Self) -> Self {
+        Self {
+            numerator: self.numerator - other.numerator,
+            denominator: self.denominator - other.denominator,
         }
     }
 
     fn value(self) -> Option<f64> {
         (self.denominator > 0.0).then(|| self.numerator / self.denominator)
+    }
+}
+
+/// How many items are swapped by one look into a table.
+const BLOCK: usize = 4;
+
+/// What swapping items adds to the sums of the first subject; the second's change by the opposite. Of
+/// every four items there is a table of their sixteen subsets.
+struct Swaps {
+    items: usize,
+    blocks: Vec<[Sums; 1 << BLOCK]>,
+}
+
+impl Swaps {
+    fn of(items: &[Sums]) -> Self {
+        let table = |block: &[Sums]| {
+            let mut table = [Sums::default(); 1 << BLOCK];
+            for at in 0..BLOCK {
+                // Swapping what is beyond the last item adds nothing.
+                let item = block.get(at).copied().unwrap_or_default();
+                for subset in 0..1 << at {
+                    table[subset | 1 << at] = table[subset].plus(item);
+                }
+            }
+            table
+        };
+        Self { items: items.len(), blocks: items.chunks(BLOCK).map(table).collect() }
+    }
+
+    /// With those items swapped whose bits are set; `bits` gives the bits of 64 items at a time.
+    fn with(&self, mut bits: impl FnMut() -> u64) -> Sums {
+        let mut sums = Sums::default();
+        for blocks in self.blocks.chunks(64 / BLOCK) {
+            let mut bits = bits();
+            for block in blocks {
+                sums = sums.plus(block[bits as usize % (1 << BLOCK)]);
+                bits >>= BLOCK;
+            }
+        }
+        sums
     }
 }
 
@@ -90,15 +130,15 @@ impl PairedTest {
             return None;
         }
         // Swapping equals changes nothing.
-        let swaps: Vec<Swap> = pairs()
+        let swaps: Vec<Sums> = pairs()
             .filter(|(a, b)| a != b)
-            .map(|(a, b)| Swap { numerator: b.0 - a.0, denominator: b.1 - a.1 })
+            .map(|(a, b)| Sums { numerator: b.0 - a.0, denominator: b.1 - a.1 })
             .collect();
-        let sums = (Sums::of(base), Sums::of(other));
+        let swaps = Swaps::of(&swaps);
+        let (of_base, of_other) = (Sums::of(base), Sums::of(other));
         let difference = |swapped: Sums| {
-            let Sums { numerator, denominator } = swapped;
-            let base = sums.0.plus(1.0, numerator, denominator).value().map(&transform)?;
-            let other = sums.1.plus(-1.0, numerator, denominator).value().map(&transform)?;
+            let base = of_base.plus(swapped).value().map(&transform)?;
+            let other = of_other.minus(swapped).value().map(&transform)?;
             Some((other - base, base.abs() + other.abs()))
         };
         let (found, size) = difference(Sums::default())?;
@@ -106,37 +146,24 @@ impl PairedTest {
             return None;
         }
         // Sums of the same numbers in another order differ in their last bits.
-        let least = 1e-12_f64.mul_add(-size, found.abs());
+        let least = found.abs() - 1e-12 * size;
         // A permutation that leaves a subject without any value speaks for nothing: it counts against.
         let is_as_large = |swapped| difference(swapped).is_none_or(|(d, _)| d.abs() >= least);
-        let all = u32::try_from(swaps.len()).ok().and_then(|n| 1_u64.checked_shl(n));
+        let all = u32::try_from(swaps.items).ok().and_then(|n| 1_u64.checked_shl(n));
         Some(match all.filter(|all| *all <= self.permutations) {
             Some(all) => {
-                let as_large = (0..all).filter(|&mask| is_as_large(swapped(&swaps, || mask)));
+                let as_large = (0..all).filter(|&mask| is_as_large(swaps.with(|| mask)));
                 as_large.count() as f64 / all as f64
             }
             None => {
                 let as_large = (0..self.permutations).filter(|&permutation| {
                     let mut random = SplitMix64::stream(self.seed, permutation);
-                    is_as_large(swapped(&swaps, || random.next()))
+                    is_as_large(swaps.with(|| random.next()))
                 });
                 (as_large.count() as f64 + 1.0) / (self.permutations as f64 + 1.0)
             }
         })
     }
-}
-
-/// What swapping those items adds whose bits are set; `bits` gives the bits of 64 items at a time.
-fn swapped(swaps: &[Swap], mut bits: impl FnMut() -> u64) -> Sums {
-    let mut sums = Sums::default();
-    for block in swaps.chunks(64) {
-        let bits = bits();
-        for (at, swap) in block.iter().enumerate() {
-            let is_swapped = (bits >> at & 1) as f64;
-            sums = sums.plus(is_swapped, swap.numerator, swap.denominator);
-        }
-    }
-    sums
 }
 
 #[cfg(test)]
@@ -149,6 +176,27 @@ mod tests {
 
     fn p(test: &PairedTest, base: &Ratio, other: &Ratio) -> Option<f64> {
         test.p_value(base, other, |value| value)
+    }
+
+    #[test]
+    fn tables_add_up_what_their_bits_say() {
+        let items: Vec<Sums> = (0..70_u32)
+            .map(|item| Sums { numerator: f64::from(item + 1), denominator: f64::from(item % 3) })
+            .collect();
+        let swaps = Swaps::of(&items);
+        for seed in 0..50 {
+            let mut random = SplitMix64::new(seed);
+            let words = [random.next(), random.next()];
+            let mut each = words.into_iter();
+            let found = swaps.with(|| each.next().unwrap());
+            let is_set = |item: usize| words[item / 64] >> (item % 64) & 1 == 1;
+            let set = (0..70).filter(|&item| is_set(item)).map(|item| items[item]);
+            let expected = set.fold(Sums::default(), Sums::plus);
+            assert_eq!(
+                (found.numerator, found.denominator),
+                (expected.numerator, expected.denominator)
+            );
+        }
     }
 
     #[test]
@@ -171,7 +219,7 @@ mod tests {
     #[test]
     fn random_permutations_come_near_all_of_them() {
         let base: Vec<f64> = (0..14).map(f64::from).collect();
-        let shift = |at: usize| if at % 3 == 0 { -0.5 } else { 0.3 + 0.05 * at as f64 };
+        let shift = |at: usize| if at.is_multiple_of(3) { -0.5 } else { 0.3 + 0.05 * at as f64 };
         let other: Vec<f64> =
             base.iter().enumerate().map(|(at, value)| value + shift(at)).collect();
         let (base, other) = (mean_of(&base), mean_of(&other));

@@ -1,9 +1,8 @@
-use std::fmt::Write as _;
-
-use super::cell::{MISSING, change, escaped, value};
+use super::cell::{MISSING, change, value};
 use super::glossary::label;
 use super::table::distinct;
 use super::{Changes, Evaluation};
+use crate::report::{Cell, Table};
 
 /// What a summary shows of an evaluation: the numbers that the literature reports, on everything.
 const SHOWN: [(&str, &str); 3] = [
@@ -19,8 +18,19 @@ const SHOWN: [(&str, &str); 3] = [
 /// Empty when none of these was measured.
 #[must_use]
 pub fn summary_table(evaluations: &[Evaluation], changes: &[Changes]) -> String {
+    let table = summary(evaluations, changes);
+    if table.is_empty() { String::new() } else { table.markdown() }
+}
+
+/// The same for any kind of report; a table without rows when none of these was measured.
+pub(crate) fn summary(evaluations: &[Evaluation], changes: &[Changes]) -> Table {
     let subjects = distinct(evaluations.iter().map(|evaluation| evaluation.subject.as_str()));
-    let mut rows = String::new();
+    let mut names = vec!["", "judge or text"];
+    names.extend(&subjects);
+    if !changes.is_empty() {
+        names.push("change");
+    }
+    let mut table = Table::new("The first figures", names);
     let mut seen = Vec::new();
     for evaluation in evaluations {
         let evaluator = &evaluation.provenance.evaluator.digest;
@@ -28,7 +38,7 @@ pub fn summary_table(evaluations: &[Evaluation], changes: &[Changes]) -> String 
             continue;
         }
         seen.push(evaluator);
-        let changes = changes.iter().find(|changes| changes.evaluator.digest == *evaluator);
+        let changed = changes.iter().find(|changes| changes.evaluator.digest == *evaluator);
         for (name, slice) in SHOWN {
             if evaluation.get(name, slice).is_none() {
                 continue;
@@ -39,33 +49,24 @@ pub fn summary_table(evaluations: &[Evaluation], changes: &[Changes]) -> String 
                     .find(|e| e.provenance.evaluator.digest == *evaluator && e.subject == subject)
                     .and_then(|e| e.get(name, slice))
             };
-            let _ = write!(rows, "| {} | {} |", label(name), escaped(source(evaluation)));
-            for subject in &subjects {
-                let _ = write!(rows, " {} |", of(subject).map_or_else(|| MISSING.into(), value));
+            let mut cells = vec![Cell::text(label(name)), Cell::text(source(evaluation))];
+            cells.extend(
+                subjects
+                    .iter()
+                    .map(|subject| Cell::number(of(subject).map_or_else(|| MISSING.into(), value))),
+            );
+            if !changes.is_empty() {
+                let figure = changed.and_then(|changes| changes.get(name, slice));
+                cells.push(Cell::number(figure.map_or_else(|| MISSING.into(), change)));
             }
-            if let Some(changes) = changes {
-                let cell = changes.get(name, slice);
-                let _ = write!(rows, " {} |", cell.map_or_else(|| MISSING.into(), change));
-            }
-            rows.push('\n');
+            table.push(cells);
         }
     }
-    if rows.is_empty() {
-        return rows;
-    }
-    let mut header = String::from("| | judge or text |");
-    for subject in &subjects {
-        let _ = write!(header, " {} |", escaped(subject));
-    }
-    if !changes.is_empty() {
-        header.push_str(" change |");
-    }
-    let numbers = subjects.len() + usize::from(!changes.is_empty());
-    format!("{header}\n|---|---|{}\n{rows}", "---:|".repeat(numbers))
+    table
 }
 
 /// Who judged, or what the model was measured on.
-fn source(evaluation: &Evaluation) -> &str {
+pub(crate) fn source(evaluation: &Evaluation) -> &str {
     let made_of = &evaluation.provenance;
     made_of.scorer.as_ref().map_or(&made_of.data.name, |judge| &judge.name)
 }

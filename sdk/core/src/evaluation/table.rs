@@ -1,8 +1,7 @@
-use std::fmt::Write as _;
-
-use super::cell::{MISSING, change, escaped, value};
+use super::cell::{MISSING, change, value};
 use super::glossary::label;
 use super::{Changes, Evaluation, Measurement};
+use crate::report::{Cell, Table};
 
 /// Evaluations in Markdown tables with a title each, one for each evaluator, data set and judge: what
 /// was measured on different data does not belong side by side.
@@ -12,6 +11,14 @@ use super::{Changes, Evaluation, Measurement};
 /// there are any of its evaluator.
 #[must_use]
 pub fn comparison_tables(evaluations: &[Evaluation], changes: &[Changes]) -> Vec<(String, String)> {
+    comparisons(evaluations, changes)
+        .into_iter()
+        .map(|table| (table.caption().to_owned(), table.markdown()))
+        .collect()
+}
+
+/// The same for any kind of report.
+pub(crate) fn comparisons(evaluations: &[Evaluation], changes: &[Changes]) -> Vec<Table> {
     distinct(evaluations.iter().map(|evaluation| &evaluation.provenance.evaluator.digest))
         .into_iter()
         .filter_map(|evaluator| {
@@ -19,12 +26,13 @@ pub fn comparison_tables(evaluations: &[Evaluation], changes: &[Changes]) -> Vec
                 |evaluation: &&Evaluation| evaluation.provenance.evaluator.digest == *evaluator;
             let same: Vec<&Evaluation> = evaluations.iter().filter(of_it).collect();
             let changes = changes.iter().find(|changes| changes.evaluator.digest == *evaluator);
-            Some((title(same.first()?), comparison_table(&same, changes)))
+            Some(comparison(title(same.first()?), &same, changes))
         })
         .collect()
 }
 
-fn title(evaluation: &Evaluation) -> String {
+/// What was measured on what, and who judged.
+pub(crate) fn title(evaluation: &Evaluation) -> String {
     let made_of = &evaluation.provenance;
     let on = format!("{} on {}", made_of.evaluator.name, made_of.data.name);
     let mut title = match &made_of.scorer {
@@ -37,37 +45,31 @@ fn title(evaluation: &Evaluation) -> String {
     title
 }
 
-fn comparison_table(evaluations: &[&Evaluation], changes: Option<&Changes>) -> String {
-    let mut table = String::from("| measurement | slice |");
-    for evaluation in evaluations {
-        let _ = write!(table, " {} |", escaped(&evaluation.subject));
-    }
-    if changes.is_some() {
-        table.push_str(" change |");
-    }
-    table.push_str(" n |\n|---|---|");
-    let numbers = evaluations.len() + usize::from(changes.is_some()) + 1;
-    table.push_str(&"---:|".repeat(numbers));
-    table.push('\n');
+fn comparison(title: String, evaluations: &[&Evaluation], changes: Option<&Changes>) -> Table {
+    let mut names = vec!["measurement", "slice"];
+    names.extend(evaluations.iter().map(|evaluation| evaluation.subject.as_str()));
+    names.extend(changes.map(|_| "change"));
+    names.push("n");
+    let mut table = Table::new(title, names);
     let rows = evaluations.iter().flat_map(|evaluation| &evaluation.measurements);
     for (name, slice) in distinct(rows.map(|row| (row.name.as_str(), row.slice.as_str()))) {
-        let _ = write!(table, "| {} | {} |", escaped(label(name)), escaped(slice));
-        let cells: Vec<_> =
+        let figures: Vec<_> =
             evaluations.iter().map(|evaluation| evaluation.get(name, slice)).collect();
-        for cell in &cells {
-            let _ = write!(table, " {} |", cell.map_or_else(|| MISSING.into(), value));
-        }
-        if let Some(changes) = changes {
-            let _ =
-                write!(table, " {} |", changes.get(name, slice).map_or_else(String::new, change));
-        }
-        let _ = writeln!(table, " {} |", sizes(&cells));
+        let mut cells = vec![Cell::text(label(name)), Cell::text(slice)];
+        cells.extend(
+            figures.iter().map(|cell| Cell::number(cell.map_or_else(|| MISSING.into(), value))),
+        );
+        cells.extend(changes.map(|changes| {
+            Cell::number(changes.get(name, slice).map_or_else(String::new, change))
+        }));
+        cells.push(Cell::number(sizes(&figures)));
+        table.push(cells);
     }
     table
 }
 
 /// Each once, in the order of their first appearance.
-pub(super) fn distinct<T: PartialEq>(items: impl Iterator<Item = T>) -> Vec<T> {
+pub(crate) fn distinct<T: PartialEq>(items: impl Iterator<Item = T>) -> Vec<T> {
     let mut seen = Vec::new();
     for item in items {
         if !seen.contains(&item) {

@@ -13,6 +13,7 @@ use crate::settings::{as_it_reads, differences};
 use crate::{Error, ErrorKind, Result};
 
 const PROVENANCE: &str = "provenance.json";
+const METRICS: &str = "metrics.json";
 
 /// Everything that the content of an evaluation's parts depends on.
 pub(super) type WorkKey = Map<String, Value>;
@@ -76,6 +77,11 @@ impl WorkDirectory {
         self.parts(kind).write(unit as u64, rows)
     }
 
+    /// Reads a part whose rows the reader checks.
+    pub(super) fn rows<T: DeserializeOwned>(&self, kind: &str, unit: usize) -> Result<Vec<T>> {
+        self.parts(kind).read(unit as u64)
+    }
+
     /// Reads a part of `expected` rows; `is_sound` tells whether a row is what its number asks for.
     pub(super) fn read<T: DeserializeOwned>(
         &self,
@@ -84,7 +90,7 @@ impl WorkDirectory {
         expected: usize,
         is_sound: impl Fn(usize, &T) -> bool,
     ) -> Result<Vec<T>> {
-        let rows: Vec<T> = self.parts(kind).read(unit as u64)?;
+        let rows: Vec<T> = self.rows(kind, unit)?;
         let fault = rows.iter().enumerate().find(|&(number, row)| !is_sound(number, row));
         if rows.len() == expected && fault.is_none() {
             return Ok(rows);
@@ -98,7 +104,17 @@ impl WorkDirectory {
     }
 
     pub(super) fn write_metrics(&self, evaluation: &Evaluation) -> Result<()> {
-        write_json(self.root.join("metrics.json"), evaluation)
+        write_json(self.root.join(METRICS), evaluation)
+    }
+
+    /// Whether its numbers were written, which is the last that is done in it.
+    pub(super) fn is_finished(&self) -> bool {
+        self.root.join(METRICS).is_file()
+    }
+
+    /// What its parts were made of.
+    pub(super) fn key(&self) -> Result<Value> {
+        read_key(&self.root)
     }
 }
 

@@ -1,8 +1,8 @@
 //! What a run's model says about itself wherever it is taken.
 
 use crate::evaluation::summary_table;
-use crate::pipeline::report::{Annotators, intervals, provenance, steps};
 use crate::pipeline::{PipelineConfig, RunSummary};
+use crate::report::{Annotators, intervals, provenance_lines, steps};
 use crate::training::Card;
 
 /// The `README.md` of the model, or adapter, that a run made of `base`.
@@ -18,7 +18,7 @@ pub(super) fn card(
     let figures = if table.is_empty() {
         "Nothing yet.".to_owned()
     } else {
-        format!("{table}\n{}\n{}", intervals(evaluations), provenance(evaluations))
+        format!("{table}\n{}\n\n{}", intervals(evaluations), provenance_lines(evaluations))
     };
     Card {
         base,
@@ -28,7 +28,7 @@ pub(super) fn card(
         seed: config.seed,
         data: format!(
             "By self-generation enabled domain-adaptive training (SGEAT; Wang et al. 2022):\n\n{}",
-            steps(config, annotators, summary).trim_end(),
+            numbered(&steps(config, annotators, summary)),
         ),
         figures,
         limits: format!(
@@ -40,4 +40,11 @@ pub(super) fn card(
         ),
     }
     .to_markdown()
+}
+
+/// Steps as Markdown numbers them.
+fn numbered(steps: &[String]) -> String {
+    let lines: Vec<String> =
+        (1..).zip(steps).map(|(number, step)| format!("{number}. {step}")).collect();
+    lines.join("\n")
 }

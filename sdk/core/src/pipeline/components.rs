@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::measurement::Measurement;
 use super::self_generation::SelfGeneration;
+use crate::evaluation::Suite;
 use crate::pipeline::GenerationConfig;
 use crate::prompts::PromptStrategy;
 use crate::selection::Selection;
@@ -72,7 +72,7 @@ impl Components {
     }
 
     /// The stage that measures; what several measurements need is kept in `shared`.
-    pub(crate) fn measurement(&self, shared: PathBuf) -> Measurement<'_> {
-        Measurement { evaluators: &self.evaluators, shared, observer: &self.observer }
+    pub(crate) fn suite(&self, shared: PathBuf) -> Suite {
+        Suite::new(self.evaluators.clone(), shared).with_observer(Arc::clone(&self.observer))
     }
 }

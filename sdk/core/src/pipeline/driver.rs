@@ -9,9 +9,9 @@ use crate::files::{read_json, write_atomically, write_json};
 use crate::pipeline::PipelineConfig;
 use crate::pipeline::card::card;
 use crate::pipeline::components::Components;
-use crate::pipeline::report::{Annotators, report};
 use crate::pipeline::self_generation::{KEPT, SelfGeneration};
 use crate::prompts::PromptStrategy;
+use crate::report::{Annotators, RunStory, judge_is_filter, run_page};
 use crate::run::RunDirectory;
 use crate::selection::SelectionSummary;
 use crate::training::{TrainingJob, TrainingOutcome};
@@ -118,15 +118,20 @@ impl Pipeline {
         let selection = self.corpus().select(&run).await?;
         let training = self.train(model, &run).await?;
         let (evaluations, changes) = self.evaluate(model, &run).await?;
-        let note = self.judge_is_filter(&evaluations);
         let summary = RunSummary { selection, training, evaluations, changes };
-        let annotators = self.annotators();
-        let report = report(&self.config, &annotators, &summary, note);
         let base = ModelDirectory::plain_name_of(model);
-        let card = card(&base, &self.config, &annotators, &summary);
+        let card = card(&base, &self.config, &self.annotators(), &summary);
+        let (pipeline, told) = (self.clone(), summary.clone());
         blocking(move || {
             write_atomically(run.model().join(CARD), card)?;
-            write_atomically(run.report(), report)
+            let annotators = pipeline.annotators();
+            run_page(&RunStory {
+                config: &pipeline.config,
+                annotators: &annotators,
+                summary: &told,
+                run: &run,
+            })?
+            .write(run.path())
         })
         .await?;
         Ok(summary)
@@ -211,21 +216,21 @@ impl Pipeline {
             self.warn_of_the_judge(&evaluations);
             return Ok((evaluations, changes));
         }
-        let measurement = self.components.measurement(run.evaluation().join("shared"));
+        let suite = self.components.suite(run.evaluation().join("shared"));
         let [base, detoxified] = [BASE, DETOXIFIED].map(|name| run.evaluation().join(name));
         let mut evaluations = Vec::new();
         if !self.components.evaluators.is_empty() {
             let subject = self.components.load(BASE, model, None).await?;
-            evaluations.extend(measurement.of(&subject, &base).await?);
+            evaluations.extend(suite.evaluate(&subject, &base).await?);
             drop(subject);
             let subject = if self.config.method.makes_adapter() {
                 self.components.load(DETOXIFIED, model, Some(run.model())).await?
             } else {
                 self.components.load(DETOXIFIED, &run.model(), None).await?
             };
-            evaluations.extend(measurement.of(&subject, &detoxified).await?);
+            evaluations.extend(suite.evaluate(&subject, &detoxified).await?);
         }
-        let changes = measurement.changes(&base, &detoxified).await?;
+        let changes = suite.changes(&base, &detoxified).await?;
         self.warn_of_the_judge(&evaluations);
         let written = (evaluations.clone(), changes.clone());
         blocking(move || {
@@ -237,20 +242,12 @@ impl Pipeline {
         Ok((evaluations, changes))
     }
 
+    /// A scorer that chose the training data is no impartial judge of the result.
     fn warn_of_the_judge(&self, evaluations: &[Evaluation]) {
-        if let Some(message) = self.judge_is_filter(evaluations) {
+        if judge_is_filter(evaluations, &self.components.scorer.info().digest) {
+            let message = "the scorer that filtered the corpus is the only judge of the result: add an \
+                           independent one before trusting the difference";
             self.components.observer.observe(&Event::Warning { message });
         }
-    }
-
-    /// A scorer that chose the training data is no impartial judge of the result.
-    fn judge_is_filter(&self, evaluations: &[Evaluation]) -> Option<&'static str> {
-        let filter = &self.components.scorer.info().digest;
-        let mut judges = evaluations.iter().filter_map(|e| e.provenance.scorer.as_ref()).peekable();
-        judges.peek()?;
-        judges.all(|judge| judge.digest == *filter).then_some(
-            "the scorer that filtered the corpus is the only judge of the result: add an \
-             independent one before trusting the difference",
-        )
     }
 }

@@ -5,8 +5,6 @@ mod card;
 mod components;
 mod config;
 mod driver;
-mod measurement;
-mod report;
 mod self_generation;
 mod stage;
 #[cfg(test)]
@@ -15,7 +13,5 @@ mod tests;
 pub(crate) use components::Components;
 pub use config::{GenerationConfig, PipelineConfig};
 pub use driver::{Pipeline, RunSummary};
-pub(crate) use measurement::Measurement;
-pub(crate) use report::{describe_sampling, provenance};
 pub(crate) use self_generation::{KEPT, SelfGeneration};
 pub use stage::Stage;

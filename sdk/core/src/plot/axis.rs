@@ -12,8 +12,11 @@ pub(crate) struct Axis {
 impl Axis {
     /// Holds all values, from tick to tick, with some four ticks.
     pub(crate) fn over(values: impl Iterator<Item = f64>, from: f64, to: f64) -> Self {
-        let (low, high) =
-            values.fold((f64::MAX, f64::MIN), |(low, high), x| (low.min(x), high.max(x)));
+        let (low, high) = values
+            .filter(|value| value.is_finite())
+            .fold((f64::MAX, f64::MIN), |(low, high), x| (low.min(x), high.max(x)));
+        // Nothing to show has an axis, too.
+        let (low, high) = if low <= high { (low, high) } else { (0.0, 1.0) };
         let span = (high - low).max(1e-3 * high.abs().max(1e-3));
         let power = 10_f64.powf((span / 4.0).log10().floor());
         let multiples = [1.0, 2.0, 5.0, 10.0];
@@ -78,6 +81,10 @@ mod tests {
             let axis = Axis::over([value].into_iter(), 0.0, 1.0);
             assert!((0.0..=1.0).contains(&axis.place(value)), "{axis:?}");
             assert!(axis.ticks().count() < 12);
+        }
+        for nothing in [None, Some(f64::NAN)] {
+            let axis = Axis::over(nothing.into_iter(), 0.0, 1.0);
+            assert_eq!((axis.place(0.0), axis.place(1.0)), (0.0, 1.0));
         }
     }
 }

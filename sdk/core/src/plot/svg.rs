@@ -20,26 +20,24 @@ pub(crate) struct Svg {
 }
 
 impl Svg {
-    /// An empty picture of so many units, with a sentence that says what it shows to those who do not
-    /// see it.
-    pub(crate) fn new(width: f64, height: f64, description: &str, ground: Ground) -> Self {
-        let description = escaped(description);
+    /// An empty picture of so many units, named for those who do not see it.
+    pub(crate) fn new(width: f64, height: f64, name: &str, ground: Ground) -> Self {
+        let (name, color) =
+            (escaped(name), if ground == Ground::White { " color=\"black\"" } else { "" });
         let mut text = format!(
             "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" \
-             width=\"{width}\" role=\"img\" aria-label=\"{description}\" font-family=\"sans-serif\" \
-             font-size=\"12\"",
+             width=\"{width}\" role=\"img\" font-family=\"sans-serif\" font-size=\"12\"{color}>\n\
+             <title>{name}</title>\n",
         );
-        match ground {
-            Ground::White => {
-                let _ = write!(
-                    text,
-                    " color=\"black\">\n<rect width=\"{width}\" height=\"{height}\" \
-                     fill=\"white\"/>\n"
-                );
-            }
-            Ground::Page => text.push_str(">\n"),
+        if ground == Ground::White {
+            let _ = writeln!(text, "<rect width=\"{width}\" height=\"{height}\" fill=\"white\"/>");
         }
         Self { text }
+    }
+
+    /// Says what can be seen, in a sentence, to those who do not.
+    pub(crate) fn describe(&mut self, text: &str) {
+        let _ = writeln!(self.text, "<desc>{}</desc>", escaped(text));
     }
 
     /// Adds finished elements.

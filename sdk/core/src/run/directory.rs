@@ -75,10 +75,10 @@ impl RunDirectory {
         self.root.join("eval")
     }
 
-    /// The report.
+    /// The report, for a browser; `report.md` beside it is the short form.
     #[must_use]
     pub fn report(&self) -> PathBuf {
-        self.root.join("report.md")
+        self.root.join("report.html")
     }
 }
 

@@ -10,7 +10,7 @@
 //!       train/                    metrics.jsonl, checkpoints
 //!       model/                    the trained model
 //!       eval/                     generations, scores, metrics.json
-//!       report.md
+//!       report.html report.md
 //! ```
 //!
 //! Every file is appended to by one writer or written beside and renamed, so that an interruption at

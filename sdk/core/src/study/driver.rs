@@ -7,9 +7,10 @@ use serde_json::json;
 use super::cell::{StudyCell, StudyTraining};
 use super::config::{StudyConfig, StudyCorpus, StudyMethod, StudyModel, folder, unique};
 use super::{corpora, pictures, report};
+use crate::evaluation::Suite;
 use crate::files::{read_json, write_atomically, write_json};
 use crate::lock::DirectoryLock;
-use crate::pipeline::{Components, Measurement};
+use crate::pipeline::Components;
 use crate::settings::write_or_compare;
 use crate::training::{TrainingConfig, TrainingJob};
 use crate::worker::blocking;
@@ -122,8 +123,8 @@ impl Study {
         });
     }
 
-    fn measurement(&self, root: &Path) -> Measurement<'_> {
-        self.components.measurement(root.join("continuations"))
+    fn suite(&self, root: &Path) -> Suite {
+        self.components.suite(root.join("continuations"))
     }
 
     async fn untrained(&self, model: &StudyModel, place: &Place, root: &Path) -> Result<StudyCell> {
@@ -139,7 +140,7 @@ impl Study {
         let mut evaluations = Vec::new();
         if !self.components.evaluators.is_empty() {
             let subject = self.components.load("as it was", &model.directory, None).await?;
-            evaluations = self.measurement(root).of(&subject, &place.evaluation()).await?;
+            evaluations = self.suite(root).evaluate(&subject, &place.evaluation()).await?;
         }
         let cell = StudyCell {
             model: model.name.clone(),
@@ -184,9 +185,9 @@ impl Study {
             } else {
                 self.components.load(&name, &outcome.model, None).await?
             };
-            let measurement = self.measurement(root);
-            evaluations = measurement.of(&subject, &place.evaluation()).await?;
-            changes = measurement.changes(&base.evaluation(), &place.evaluation()).await?;
+            let suite = self.suite(root);
+            evaluations = suite.evaluate(&subject, &place.evaluation()).await?;
+            changes = suite.changes(&base.evaluation(), &place.evaluation()).await?;
         }
         let cell = StudyCell {
             model: model.name.clone(),

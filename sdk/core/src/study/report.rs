@@ -6,7 +6,7 @@ use super::cell::{StudyCell, StudyTraining};
 use super::config::StudyConfig;
 use super::pictures;
 use crate::evaluation::{MISSING, change, escaped, plain, value};
-use crate::pipeline::{describe_sampling, provenance};
+use crate::report::{describe_sampling, provenance_lines};
 use crate::{Evaluation, Info};
 
 const TOXICITY: [(&str, &str); 2] =
@@ -74,7 +74,7 @@ pub(super) fn report(
         let _ = write!(
             report,
             "\n## What the numbers are made of\n\n{}",
-            provenance(&cell.evaluations)
+            provenance_lines(&cell.evaluations)
         );
     }
     report

@@ -5,7 +5,7 @@ use async_trait::async_trait;
 
 use crate::causal_lm::{
     CausalLm, CausalLmCapabilities, DecodeSession, Logits, RowId, RowTokens, TokenLikelihood,
-    Tokenizer,
+    TokenSequence, Tokenizer,
 };
 use crate::files::{create_directory, write_atomically};
 use crate::random::{CounterRng, Domain};
@@ -136,20 +136,25 @@ impl CausalLm for BigramLm {
         Ok(Box::new(BigramSession { model: self, lengths: vec![None; rows], capacity }))
     }
 
-    fn token_likelihoods(&self, sequences: &[&[u32]]) -> Result<Vec<Vec<TokenLikelihood>>> {
+    fn token_likelihoods(
+        &self,
+        sequences: &[TokenSequence<'_>],
+    ) -> Result<Vec<Vec<TokenLikelihood>>> {
         sequences
             .iter()
-            .map(|tokens| {
-                self.check_length(tokens.len())?;
-                tokens
-                    .windows(2)
-                    .map(|pair| {
-                        let logits = self.logits_after(pair[0])?;
-                        self.logits_after(pair[1])?;
-                        let own = logits[pair[1] as usize];
+            .map(|sequence| {
+                let tokens = sequence.tokens;
+                // The last token is not read.
+                self.check_length(tokens.len().saturating_sub(1))?;
+                tokens.iter().try_for_each(|&token| self.logits_after(token).map(|_| ()))?;
+                (sequence.first_predicted()..tokens.len())
+                    .map(|at| {
+                        let (before, own) = (tokens[at - 1], tokens[at]);
+                        let logits = self.logits_after(before)?;
+                        let highest = logits[own as usize];
                         Ok(TokenLikelihood {
-                            log_prob: -negative_log_likelihood(logits, pair[1]) as f32,
-                            is_greedy: logits.iter().all(|&other| other <= own),
+                            log_prob: -negative_log_likelihood(logits, own) as f32,
+                            is_greedy: logits.iter().all(|&other| other <= highest),
                         })
                     })
                     .collect()

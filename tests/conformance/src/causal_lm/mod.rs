@@ -2,7 +2,7 @@
 
 pub(crate) mod session;
 
-use detoxlm_core::causal_lm::{CausalLm, Logits, TokenLikelihood};
+use detoxlm_core::causal_lm::{CausalLm, Logits, TokenLikelihood, TokenSequence};
 
 use crate::{Violation, tokenizer};
 use session::Steps;
@@ -12,11 +12,13 @@ clauses! { "CausalLm":
     ROOM = "The most tokens of one sequence.";
     BAD_IDS = "Token ids at or above `capabilities().vocabulary` are an error, never a panic.";
     CAPACITY = "When `capacity` exceeds the context length";
-    AFTER_THE_FIRST = "For each sequence, the likelihood of every token after the first given those before it";
+    FROM = "For each sequence, the likelihoods of its tokens from number `from` on, each given all tokens before it";
     NONE_FOR_EMPTY = "none for an empty sequence";
     NATURAL = "Natural logarithm of the probability.";
     GREEDY = "Whether no other token was more probable (of equals, the lowest id counts).";
-    TOO_LONG = "When a sequence is longer than the context";
+    BY_ONE = "The last token is predicted and never read, so a sequence may be longer than the context by one.";
+    SHARED = "Neighbours that begin alike may have what they share computed once";
+    TOO_LONG = "When a sequence is longer than the context and that one token";
     INVARIANT = "Whether a row's logits have the same bits whatever other rows are in the call";
 }
 
@@ -55,7 +57,7 @@ fn some_tokens(model: &dyn CausalLm) -> Result<Vec<u32>, Violation> {
     let tokenizer = model.tokenizer();
     let text = "Once upon a time there was a little girl who had a big dog and a small red bird.";
     let mut tokens = vec![tokenizer.bos()];
-    tokens.extend(AFTER_THE_FIRST.answered("a text to begin with", tokenizer.encode(text))?);
+    tokens.extend(FROM.answered("a text to begin with", tokenizer.encode(text))?);
     // A vocabulary of words may have fewer for this text: any tokens will do.
     while tokens.len() < TOKENS {
         tokens.extend_from_within(..);
@@ -69,8 +71,9 @@ fn bad_ids(model: &dyn CausalLm) -> Result<(), Violation> {
     for bad in [model.capabilities().vocabulary as u32, u32::MAX] {
         for sequence in [[bad, bos, bos], [bos, bad, bos], [bos, bos, bad]] {
             let asked = format!("the likelihoods of {sequence:?}");
-            let result = BAD_IDS
-                .unpanicked(&asked, || model.token_likelihoods(&[&[bos, bos], &sequence]))?;
+            let result = BAD_IDS.unpanicked(&asked, || {
+                model.token_likelihoods(&[(&[bos, bos]).into(), (&sequence).into()])
+            })?;
             BAD_IDS.refused(&asked, result)?;
         }
         let asked = format!("a step of token {bad}");
@@ -94,27 +97,64 @@ fn likelihoods(model: &dyn CausalLm, tokens: &[u32]) -> Result<(), Violation> {
             INVARIANT.same("a sequence alone", &alone, rated)?;
         }
         let near = alone.iter().zip(rated).all(|(a, b)| (a.log_prob - b.log_prob).abs() < ROUNDING);
-        AFTER_THE_FIRST
-            .require(near, || format!("{alone:?} alone, {rated:?} with other sequences"))?;
+        FROM.require(near, || format!("{alone:?} alone, {rated:?} with other sequences"))?;
     }
     against_logits(model, tokens, &together[0])?;
-    let too_long = vec![tokens[0]; model.capabilities().context_length + 1];
-    let asked = "a sequence longer than the context";
-    let result = TOO_LONG.unpanicked(asked, || model.token_likelihoods(&[&too_long]))?;
+    parts_of_sequences(model, tokens, &together[0])?;
+    let mut long = vec![tokens[0]; model.capabilities().context_length + 1];
+    BY_ONE.answered("as many tokens", model.token_likelihoods(&[(&long).into()]))?;
+    long.push(tokens[0]);
+    let asked = "a sequence longer than that";
+    let result = TOO_LONG.unpanicked(asked, || model.token_likelihoods(&[(&long).into()]))?;
     TOO_LONG.refused(asked, result).map(|_| ())
+}
+
+/// Neighbours that begin alike, each asked about a part.
+fn parts_of_sequences(
+    model: &dyn CausalLm,
+    tokens: &[u32],
+    rated: &[TokenLikelihood],
+) -> Result<(), Violation> {
+    let other = [&tokens[..tokens.len() - 2], &tokens[..1], &tokens[..3]].concat();
+    let alone = rate(model, &[&other])?.remove(0);
+    for from in 0..=tokens.len() {
+        let asked = [
+            TokenSequence { tokens: &other, from },
+            TokenSequence { tokens, from },
+            TokenSequence::whole(&other),
+        ];
+        let answers = FROM.answered("parts of sequences", model.token_likelihoods(&asked))?;
+        for ((asked, answer), whole) in asked.iter().zip(&answers).zip([&alone[..], rated, &alone])
+        {
+            FROM.require(answer.len() == asked.predicted(), || {
+                format!("{} entries for {asked:?}", answer.len())
+            })?;
+            let expected = &whole[whole.len() - answer.len()..];
+            let near = |(a, b): (&TokenLikelihood, &TokenLikelihood)| {
+                (a.log_prob - b.log_prob).abs() < ROUNDING
+            };
+            SHARED.require(answer.iter().zip(expected).all(near), || {
+                format!("{answer:?} for {asked:?}, {expected:?} alone")
+            })?;
+            if model.capabilities().batch_invariant {
+                INVARIANT.same("neighbours that begin alike", answer, &expected.to_vec())?;
+            }
+        }
+    }
+    Ok(())
 }
 
 fn rate(
     model: &dyn CausalLm,
     sequences: &[&[u32]],
 ) -> Result<Vec<Vec<TokenLikelihood>>, Violation> {
-    let answers =
-        AFTER_THE_FIRST.answered("short sequences", model.token_likelihoods(sequences))?;
-    AFTER_THE_FIRST.require(answers.len() == sequences.len(), || {
+    let whole: Vec<_> = sequences.iter().map(TokenSequence::from).collect();
+    let answers = FROM.answered("short sequences", model.token_likelihoods(&whole))?;
+    FROM.require(answers.len() == sequences.len(), || {
         format!("{} answers to {} sequences", answers.len(), sequences.len())
     })?;
     for (sequence, answer) in sequences.iter().zip(&answers) {
-        let clause = if sequence.is_empty() { NONE_FOR_EMPTY } else { AFTER_THE_FIRST };
+        let clause = if sequence.is_empty() { NONE_FOR_EMPTY } else { FROM };
         clause.require(answer.len() == sequence.len().saturating_sub(1), || {
             format!("{} entries for {} tokens", answer.len(), sequence.len())
         })?;
@@ -128,10 +168,10 @@ fn against_logits(
     tokens: &[u32],
     rated: &[TokenLikelihood],
 ) -> Result<(), Violation> {
-    let mut steps = AFTER_THE_FIRST.answered("a session", Steps::open(model, 1, tokens.len()))?;
-    let row = AFTER_THE_FIRST.answered("a row", steps.session.admit())?;
+    let mut steps = FROM.answered("a session", Steps::open(model, 1, tokens.len()))?;
+    let row = FROM.answered("a row", steps.session.admit())?;
     for (pair, rated) in tokens.windows(2).zip(rated) {
-        let logits = AFTER_THE_FIRST.answered("a step", steps.step(&[(row, &pair[..1])]))?;
+        let logits = FROM.answered("a step", steps.step(&[(row, &pair[..1])]))?;
         let expected = log_prob(&logits, pair[1]);
         NATURAL.require(f64::from(rated.log_prob - ROUNDING) <= 0.0, || {
             format!("{} is more than certain", rated.log_prob)

@@ -18,6 +18,7 @@ enum Fault {
     IsPositive,
     LeavesAnAnswerOut,
     ReadsTheFirstWindowOnly,
+    SaysAllIsCutByOne,
 }
 
 #[derive(Debug)]
@@ -69,7 +70,11 @@ impl Likelihood for Broken {
                 _ => (before.clone(), after.clone()),
             })
             .collect();
-        self.inner.continuation(&asked).await
+        let mut answers = self.inner.continuation(&asked).await?;
+        if self.fault == Fault::SaysAllIsCutByOne {
+            answers.iter_mut().for_each(|answer| answer.cut = 1);
+        }
+        Ok(answers)
     }
 }
 
@@ -84,6 +89,7 @@ async fn every_fault_breaks_its_sentence() {
         (Fault::IsPositive, "Sum of the tokens' natural log-probabilities"),
         (Fault::LeavesAnAnswerOut, "one each"),
         (Fault::ReadsTheFirstWindowOnly, "predicts every token of a text exactly once"),
+        (Fault::SaysAllIsCutByOne, "says by how much"),
     ] {
         let inner = LocalLikelihood::new(Arc::new(BigramLm::new(1))).unwrap();
         assert_breaks(likelihood(&Broken { inner, fault }).await, sentence);

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use detoxlm_conformance as conformance;
 use detoxlm_core::causal_lm::CausalLm;
 use detoxlm_core::evaluation::{
-    EvaluationPrompt, PerplexityEvaluator, PerplexitySettings, PromptSet, TextSet,
-    ToxicityEvaluator, ToxicitySettings,
+    EvaluationPrompt, FluencyEvaluator, FluencySettings, PerplexityEvaluator, PerplexitySettings,
+    PromptSet, TextSet, ToxicityEvaluator, ToxicitySettings,
 };
 use detoxlm_core::testing::{
     BigramLm, BigramLoader, BigramTrainBackend, ByteTokenizer, CapitalScorer,
@@ -109,6 +109,11 @@ async fn evaluators() {
     let prompts = PromptSet::new("prompts", prompts.to_vec()).unwrap();
     // Texts that begin with an a are unscored, so that some is missing and some is not.
     let scorer = Arc::new(CapitalScorer::new().abstaining_on('a'));
-    let toxicity = ToxicityEvaluator::new(prompts, scorer, ToxicitySettings::default()).unwrap();
+    let toxicity =
+        ToxicityEvaluator::new(prompts.clone(), scorer, ToxicitySettings::default()).unwrap();
     conformance::evaluator(&toxicity, &subject, &root.path().join("rtp")).await.unwrap();
+
+    let rater = subject.likelihood.clone().unwrap();
+    let fluency = FluencyEvaluator::new(prompts, rater, FluencySettings::default()).unwrap();
+    conformance::evaluator(&fluency, &subject, &root.path().join("fluency")).await.unwrap();
 }

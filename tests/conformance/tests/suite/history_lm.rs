@@ -1,6 +1,6 @@
 use detoxlm_core::causal_lm::{
     CausalLm, CausalLmCapabilities, DecodeSession, Logits, RowId, RowTokens, TokenLikelihood,
-    Tokenizer,
+    TokenSequence, Tokenizer,
 };
 use detoxlm_core::testing::ByteTokenizer;
 use detoxlm_core::{Digest, Error, ErrorKind, Info, Result};
@@ -21,11 +21,14 @@ pub(crate) enum Fault {
     GreedyIsNever,
     KeepsOnlyTheLastTokenOfAPrompt,
     LikelihoodOfTheFirstToken,
+    LikelihoodsOfTheContext,
     LogitsDependOnTheBatch,
     PanicsOnBadIds,
     ReadsBadIds,
+    ReadsTheLastToken,
     RowsWithoutLimit,
     SessionLongerThanTheContext,
+    SharesWhatDiffers,
     StepsReleasedRows,
     TakesARowTwice,
 }
@@ -114,19 +117,40 @@ impl CausalLm for HistoryLm {
         Ok(Box::new(Session { model: self, rows: vec![row; rows], capacity, is_poisoned: false }))
     }
 
-    fn token_likelihoods(&self, sequences: &[&[u32]]) -> Result<Vec<Vec<TokenLikelihood>>> {
+    fn token_likelihoods(
+        &self,
+        sequences: &[TokenSequence<'_>],
+    ) -> Result<Vec<Vec<TokenLikelihood>>> {
         sequences
             .iter()
-            .map(|&tokens| {
+            .enumerate()
+            .map(|(index, sequence)| {
+                let tokens = sequence.tokens;
                 self.check(tokens)?;
-                if tokens.len() > CONTEXT {
+                let reads_the_last = self.has(Fault::ReadsTheLastToken);
+                if tokens.len() > CONTEXT + usize::from(!reads_the_last) {
                     return Err(refusal("longer than the context"));
                 }
-                let first = usize::from(!self.has(Fault::LikelihoodOfTheFirstToken));
+                let first = match self.fault {
+                    Some(Fault::LikelihoodOfTheFirstToken) => 0,
+                    Some(Fault::LikelihoodsOfTheContext) => 1,
+                    _ => sequence.first_predicted(),
+                };
                 let mut logits = vec![0.0; V];
                 (first..tokens.len())
                     .map(|at| {
-                        self.logits(&tokens[..at], &mut logits);
+                        let mut history = tokens[..at].to_vec();
+                        let before = index.checked_sub(1).map(|before| sequences[before].tokens);
+                        match before.and_then(|before| before.get(..at)) {
+                            Some(before) if self.has(Fault::SharesWhatDiffers) => {
+                                let alike = history.iter().zip(before).take_while(|(a, b)| a == b);
+                                // One token more than is shared.
+                                let shared = (alike.count() + 1).min(at);
+                                history[..shared].copy_from_slice(&before[..shared]);
+                            }
+                            _ => {}
+                        }
+                        self.logits(&history, &mut logits);
                         // A bad id gets here only where that is the fault.
                         let own = logits[tokens[at] as usize % V];
                         let total: f64 = logits.iter().map(|&l| f64::from(l).exp()).sum();

@@ -6,13 +6,8 @@ const LONGEST: usize = 4;
 /// What a precision without any match counts as a match (smoothing method 1 of Chen and Cherry 2014).
 const SMOOTHING: f64 = 0.1;
 
-/// How often an n-gram is in the text that has it most often, and in the next.
-#[derive(Clone, Copy, Debug, Default)]
-struct Most {
-    text: usize,
-    count: u32,
-    next: u32,
-}
+/// An n-gram by the numbers of its words, 0 beyond its length, and the number of its text.
+type Ngram = ([u32; LONGEST], usize);
 
 /// Self-BLEU of one prompt's continuations (Zhu et al. 2018): the BLEU-4 (Papineni et al. 2002) of each
 /// with all others as its references, averaged. In [0, 1]; higher is more alike.
@@ -22,13 +17,14 @@ struct Most {
 /// the brevity penalty is by the reference that is nearest in length, the shorter of two. Texts of
 /// nothing but white space are left out; `None` with fewer than two others.
 ///
-/// All references of all texts are gone through once, not once for each: of an n-gram, only the two
-/// highest counts matter.
+/// All texts are gone through once, not once for each: of an n-gram, only the two highest counts
+/// matter.
 #[must_use]
 pub fn self_bleu<'a>(continuations: impl IntoIterator<Item = &'a str>) -> Option<f64> {
-    let texts: Vec<Vec<&str>> = continuations
+    let mut numbers = HashMap::new();
+    let texts: Vec<Vec<u32>> = continuations
         .into_iter()
-        .map(|text| text.split_whitespace().collect::<Vec<_>>())
+        .map(|text| numbered(text, &mut numbers))
         .filter(|words| !words.is_empty())
         .collect();
     if texts.len() < 2 {
@@ -37,21 +33,12 @@ pub fn self_bleu<'a>(continuations: impl IntoIterator<Item = &'a str>) -> Option
     let mut log_precisions = vec![0.0; texts.len()];
     let mut shares_a_word = vec![true; texts.len()];
     for length in 1..=LONGEST {
-        let counts: Vec<HashMap<&[&str], u32>> =
-            texts.iter().map(|words| count_ngrams(words, length)).collect();
-        let most = most_of_each(&counts);
-        for (text, counts) in counts.iter().enumerate() {
-            let matches: u32 = counts
-                .iter()
-                .map(|(ngram, &count)| {
-                    let most = most.get(ngram).copied().unwrap_or_default();
-                    count.min(if most.text == text { most.next } else { most.count })
-                })
-                .sum();
-            shares_a_word[text] &= length > 1 || matches > 0;
-            let all = counts.values().sum::<u32>().max(1);
-            let matches = if matches == 0 { SMOOTHING } else { f64::from(matches) };
-            log_precisions[text] += (matches / f64::from(all)).ln() / LONGEST as f64;
+        let matches = matches(&texts, length);
+        for (text, words) in texts.iter().enumerate() {
+            shares_a_word[text] &= length > 1 || matches[text] > 0;
+            let all = (words.len() + 1).saturating_sub(length).max(1);
+            let found = if matches[text] == 0 { SMOOTHING } else { matches[text] as f64 };
+            log_precisions[text] += (found / all as f64).ln() / LONGEST as f64;
         }
     }
     let mut lengths: Vec<usize> = texts.iter().map(Vec::len).collect();
@@ -63,27 +50,40 @@ pub fn self_bleu<'a>(continuations: impl IntoIterator<Item = &'a str>) -> Option
     Some(bleus.sum::<f64>() / texts.len() as f64)
 }
 
-fn count_ngrams<'t, 'a>(words: &'t [&'a str], length: usize) -> HashMap<&'t [&'a str], u32> {
-    let mut counts = HashMap::new();
-    for ngram in words.windows(length) {
-        *counts.entry(ngram).or_default() += 1;
-    }
-    counts
+/// The words of a text, each by a number from 1 that is its own.
+fn numbered<'a>(text: &'a str, numbers: &mut HashMap<&'a str, u32>) -> Vec<u32> {
+    text.split_whitespace()
+        .map(|word| {
+            let next = numbers.len() as u32 + 1;
+            *numbers.entry(word).or_insert(next)
+        })
+        .collect()
 }
 
-fn most_of_each<'t, 'a>(counts: &[HashMap<&'t [&'a str], u32>]) -> HashMap<&'t [&'a str], Most> {
-    let mut most: HashMap<&[&str], Most> = HashMap::new();
-    for (text, counts) in counts.iter().enumerate() {
-        for (ngram, &count) in counts {
-            let most = most.entry(ngram).or_default();
-            if count > most.count {
-                *most = Most { text, count, next: most.count };
-            } else {
-                most.next = most.next.max(count);
-            }
+/// How many n-grams of each text are in another one, each as often as in the one that has it most.
+fn matches(texts: &[Vec<u32>], length: usize) -> Vec<usize> {
+    let mut ngrams: Vec<Ngram> = Vec::new();
+    for (text, words) in texts.iter().enumerate() {
+        ngrams.extend(words.windows(length).map(|window| {
+            let mut ngram = [0; LONGEST];
+            ngram[..length].copy_from_slice(window);
+            (ngram, text)
+        }));
+    }
+    ngrams.sort_unstable();
+    let mut matches = vec![0; texts.len()];
+    for same in ngrams.chunk_by(|a, b| a.0 == b.0) {
+        let by_text = || same.chunk_by(|a, b| a.1 == b.1).map(|own| (own[0].1, own.len()));
+        let (mut most, mut next) = (0, 0);
+        for (_, count) in by_text() {
+            (most, next) = if count > most { (count, most) } else { (most, next.max(count)) };
+        }
+        // The text that has it most is matched with the next; of equals, either one is the next.
+        for (text, count) in by_text() {
+            matches[text] += if count == most { next } else { count };
         }
     }
-    most
+    matches
 }
 
 /// exp(1 - r / c) for a text of c words that is shorter than r, the length nearest to it among the

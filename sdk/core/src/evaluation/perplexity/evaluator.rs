@@ -207,7 +207,7 @@ impl Evaluator for PerplexityEvaluator {
         Ok(evaluation)
     }
 
-    /// The differences of all three, paired over documents.
+    /// The differences of all four, paired over documents.
     async fn changes(&self, base: &Path, other: &Path) -> Result<Changes> {
         let [base, other] = [base, other].map(Path::to_path_buf);
         let evaluator = self.clone();

@@ -43,7 +43,7 @@ struct Statistic {
     transform: fn(f64) -> f64,
 }
 
-const STATISTICS: [Statistic; 3] = [
+const STATISTICS: [Statistic; 4] = [
     Statistic {
         name: "token_perplexity",
         unit: "tokens",
@@ -54,6 +54,12 @@ const STATISTICS: [Statistic; 3] = [
         name: "word_perplexity",
         unit: "words",
         size: |document| document.words,
+        transform: f64::exp,
+    },
+    Statistic {
+        name: "byte_perplexity",
+        unit: "bytes",
+        size: |document| document.bytes,
         transform: f64::exp,
     },
     Statistic {
@@ -82,10 +88,10 @@ impl Likelihoods {
     }
 
     /// Over the whole corpus: token perplexity exp(-Σ log p / tokens), word perplexity
-    /// exp(-Σ log p / words) and bits per byte -Σ log p / (bytes · ln 2), with intervals over
-    /// documents.
+    /// exp(-Σ log p / words), byte perplexity exp(-Σ log p / bytes) and bits per byte
+    /// -Σ log p / (bytes · ln 2), with intervals over documents.
     ///
-    /// Only models of one tokenizer can be compared by token perplexity; the other two do not depend
+    /// Only models of one tokenizer can be compared by token perplexity; the other three do not depend
     /// on it.
     #[must_use]
     pub fn measurements(&self, bootstrap: &Bootstrap) -> Vec<Measurement> {
@@ -164,6 +170,7 @@ mod tests {
         let expected = [
             ("token_perplexity", 2.0_f64.exp(), 4),
             ("word_perplexity", (8.0_f64 / 3.0).exp(), 3),
+            ("byte_perplexity", 0.8_f64.exp(), 10),
             ("bits_per_byte", 8.0 / (10.0 * LN_2), 10),
         ];
         for (measurement, (name, value, n)) in measurements.iter().zip(expected) {

@@ -18,6 +18,7 @@ const OF_ATTRIBUTES: [(ToxicityStatistic, &str); 3] = [
 ];
 
 /// What continuations and their verdicts amount to: a few numbers for every prompt.
+#[derive(Debug)]
 pub(super) struct Measured {
     attribute: Attribute,
     outcomes: ToxicityOutcomes,
@@ -84,6 +85,16 @@ impl Measured {
         &self.outcomes
     }
 
+    /// Leaves out the other attributes that no continuation has a value of.
+    pub(super) fn forget_unseen(&mut self) {
+        self.others.retain(|(_, outcomes)| outcomes.has_values());
+    }
+
+    /// The attributes with outcomes of their own, beside the measured one.
+    pub(super) fn other_attributes(&self) -> impl Iterator<Item = &Attribute> {
+        self.others.iter().map(|(attribute, _)| attribute)
+    }
+
     pub(super) fn measurements(&self, bootstrap: &Bootstrap) -> Vec<Measurement> {
         let mut measurements = self.outcomes.measurements(bootstrap);
         measurements.extend(self.diversity_measurements(bootstrap));
@@ -141,21 +152,27 @@ impl Measured {
 
     /// What changed from `self` to `other`, on the same prompts.
     pub(super) fn changes(&self, other: &Self, bootstrap: &Bootstrap) -> Vec<Measurement> {
-        let mut changes = Vec::new();
+        let mut measurements = Vec::new();
+        // Statistics of a slice, then those of all attributes of one kind, are resampled together: all
+        // at once would take more memory than their resamples take time.
         for slice in self.outcomes.slices() {
-            for statistic in COMPARED {
-                let base = self.outcomes.ratio(statistic, slice);
-                let other = other.outcomes.ratio(statistic, slice);
-                let (name, slice) = (statistic.as_str(), slice.as_str());
-                changes.push(change(name, slice, &base, &other, bootstrap));
-            }
+            let of = |measured: &Self| {
+                COMPARED.map(|statistic| measured.outcomes.ratio(statistic, slice))
+            };
+            let names = COMPARED.map(|statistic| (statistic.as_str(), slice.as_str()));
+            measurements.extend(changes(&names, &of(self), &of(other), bootstrap));
         }
-        for ((name, attribute, _, base), (.., other)) in
-            self.of_attributes().zip(other.of_attributes())
-        {
-            changes.push(change(name, attribute.as_str(), &base, &other, bootstrap));
+        for (statistic, name) in OF_ATTRIBUTES {
+            let pairs = self.others.iter().filter_map(|(attribute, of_base)| {
+                let (_, of_other) = other.others.iter().find(|(other, _)| other == attribute)?;
+                let ratio = |of: &ToxicityOutcomes| of.ratio(statistic, Slice::Full);
+                Some(((name, attribute.as_str()), (ratio(of_base), ratio(of_other))))
+            });
+            let (names, ratios): (Vec<_>, Vec<_>) = pairs.unzip();
+            let (base, other): (Vec<_>, Vec<_>) = ratios.into_iter().unzip();
+            measurements.extend(changes(&names, &base, &other, bootstrap));
         }
-        changes
+        measurements
     }
 }
 
@@ -170,17 +187,25 @@ impl Diversity {
     }
 }
 
-fn change(
-    name: &'static str,
-    slice: &str,
-    base: &Ratio,
-    other: &Ratio,
+/// Of statistics by name and slice, `base` and `other` in their order.
+fn changes(
+    names: &[(&str, &str)],
+    base: &[Ratio],
+    other: &[Ratio],
     bootstrap: &Bootstrap,
-) -> Measurement {
-    let both = base.items().iter().zip(other.items());
-    let n = both.filter(|(a, b)| a.1 > 0.0 && b.1 > 0.0).count() as u64;
-    let value = base.value().zip(other.value()).map(|(base, other)| other - base);
-    Measurement::new(name, slice, value, n, "prompts")
-        .with_interval(bootstrap.difference(base, other, |value| value))
-        .with_p_value(PairedTest::from(bootstrap).p_value(base, other, |value| value))
+) -> Vec<Measurement> {
+    let pairs: Vec<_> = base.iter().zip(other).collect();
+    let intervals = bootstrap.differences(&pairs, |value| value);
+    let test = PairedTest::from(bootstrap);
+    let changes = names.iter().zip(pairs).zip(intervals);
+    changes
+        .map(|((&(name, slice), (base, other)), interval)| {
+            let both = base.items().iter().zip(other.items());
+            let n = both.filter(|(a, b)| a.1 > 0.0 && b.1 > 0.0).count() as u64;
+            let value = base.value().zip(other.value()).map(|(base, other)| other - base);
+            Measurement::new(name, slice, value, n, "prompts")
+                .with_interval(interval)
+                .with_p_value(test.p_value(base, other, |value| value))
+        })
+        .collect()
 }

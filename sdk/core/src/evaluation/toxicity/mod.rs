@@ -8,6 +8,7 @@ mod outcomes;
 mod preset;
 mod settings;
 mod slice;
+mod stored;
 
 pub(super) use continuations::{Appraiser, Continuations, Continued};
 pub use evaluator::ToxicityEvaluator;
@@ -17,3 +18,4 @@ pub use preset::{Deviation, Over, PresetRules, ToxicityPreset, UnscoredPrompts};
 pub use settings::ToxicitySettings;
 pub use slice::Slice;
 pub(super) use slice::members;
+pub use stored::{ExportShape, StoredPrompt, StoredScores, StoredToxicity, export_continuations};

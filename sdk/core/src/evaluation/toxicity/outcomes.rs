@@ -109,6 +109,11 @@ impl ToxicityOutcomes {
         self.prompts.is_empty()
     }
 
+    /// Whether any continuation has a value.
+    pub(super) fn has_values(&self) -> bool {
+        self.prompts.iter().any(|prompt| prompt.scored > 0)
+    }
+
     /// Which prompts a slice has, in the order in which they were added.
     #[must_use]
     pub fn membership(&self, slice: Slice) -> Vec<bool> {

@@ -27,8 +27,8 @@ pub enum ToxicityPreset {
     /// 0 is in neither slice.
     ///
     /// Not copied: continuations that run on to the end of the longest prompt's window, since their
-    /// length then depends on the batch, and the end-of-text marker within scored text. Its published
-    /// numbers are higher for both.
+    /// length then depends on the batch (published numbers are higher for it), and the end-of-text
+    /// marker within scored text.
     #[serde(rename = "sgeat-2022")]
     Sgeat2022,
     /// HELM (Liang et al. 2022): five continuations at temperature 0.9 without a nucleus; at least the

@@ -74,8 +74,8 @@ impl Slice {
                 own.is_some_and(|own| rules.toxic_prompt.holds(own, TOXIC_PROMPT))
             }
             (Self::Nontoxic, Some(own)) => {
-                !rules.toxic_prompt.holds(own, TOXIC_PROMPT)
-                    && !(rules.skips_zero_prompts && own == 0.0)
+                let is_left_out = rules.skips_zero_prompts && own == 0.0;
+                !(is_left_out || rules.toxic_prompt.holds(own, TOXIC_PROMPT))
             }
             (Self::Nontoxic, None) => unscored == UnscoredPrompts::Nontoxic,
         }

@@ -1,0 +1,34 @@
+//! What this program was built with.
+
+use super::Finding;
+
+/// A feature, whether this build has it, and what it is for.
+macro_rules! features {
+    ($($name:literal: $purpose:literal,)*) => {
+        [$(($name, cfg!(feature = $name), $purpose)),*]
+    };
+}
+
+pub(super) fn findings() -> Vec<Finding> {
+    let features = features! {
+        "candle": "GPT-2 and Llama families, generation and training",
+        "defaults": "the embedded model and classifier, and `quickstart`",
+        "hub": "models by their name on the Hugging Face Hub",
+        "onnx": "ONNX classifiers on the pure-Rust engine",
+        "onnxruntime": "ONNX classifiers on ONNX Runtime",
+        "openai": "moderation endpoints and judging language models",
+        "perspective": "Perspective API: live, recorded, replayed",
+        "plugins": "scoring filters in WebAssembly",
+        "profanity-check": "the word-counting classifier, a second judge",
+        "serve": "a server that speaks Perspective's protocol",
+    };
+    features
+        .into_iter()
+        .map(|(name, is_there, purpose)| {
+            if is_there {
+                return Finding::ready(name, purpose);
+            }
+            Finding::absent(name, purpose, format!("build with `--features {name}`"))
+        })
+        .collect()
+}
