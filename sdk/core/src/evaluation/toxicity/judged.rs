@@ -5,7 +5,7 @@ use super::{Appraiser, Continuations, Continued};
 use crate::calls;
 use crate::{Result, Sample, ToxicityScorer, Verdict};
 
-const SCORES: &str = "scores";
+pub(super) const SCORES: &str = "scores";
 
 /// The verdicts on a prompt's continuations, a row of `scores/part-NNNNN.jsonl`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
