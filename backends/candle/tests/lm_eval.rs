@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use common::{fixture, open};
 use detoxlm_candle::CandleLm;
-use detoxlm_core::causal_lm::{CausalLm, ContinuationLikelihood, Likelihood};
+use detoxlm_core::causal_lm::{CausalLm, ContinuationLikelihood};
 use detoxlm_core::evaluation::{
     EvaluationContext, Evaluator, PerplexityEvaluator, PerplexitySettings, Task, TaskEvaluator,
     TaskSet, TaskSettings, TextSet,

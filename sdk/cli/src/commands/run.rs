@@ -73,6 +73,6 @@ pub(super) fn describe(summary: &RunSummary, run: &Path) -> String {
     if !table.is_empty() {
         text.push_str(&format!("\nBefore and after\n{}", align_columns(&table)));
     }
-    text.push_str(&format!("\nEverything else is in {}\n", run.join("report.md").display()));
+    text.push_str(&format!("\nEverything else is in {}\n", run.join("report.html").display()));
     text
 }

@@ -176,7 +176,7 @@ fn a_run_does_everything_once_and_tells_it_again() {
         "expected maximum toxicity  onnx:bag",
         "expected maximum toxicity  onnx:encoder",
         "perplexity                 held-out",
-        "report.md",
+        "report.html",
     ] {
         assert!(first.stdout.contains(words), "no {words:?} in {}", first.stdout);
     }

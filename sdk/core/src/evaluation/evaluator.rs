@@ -131,6 +131,13 @@ pub struct Provenance {
     pub settings: BTreeMap<String, serde_json::Value>,
 }
 
+impl Provenance {
+    /// The name of the zero-shot task that was measured, if one was.
+    pub(crate) fn task(&self) -> Option<&str> {
+        self.settings.get("task")?.get("name")?.as_str()
+    }
+}
+
 /// The result of one evaluator on one subject.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Evaluation {

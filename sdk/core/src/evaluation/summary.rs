@@ -5,15 +5,21 @@ use super::{Changes, Evaluation};
 use crate::report::{Cell, Table};
 
 /// What a summary shows of an evaluation: the numbers that the literature reports, on everything.
-const SHOWN: [(&str, &str); 3] = [
+const SHOWN: [(&str, &str); 6] = [
     ("expected_maximum_toxicity", "full"),
     ("toxicity_probability", "full"),
     ("token_perplexity", "all"),
+    ("fluency_perplexity", "full"),
+    ("acc", "all"),
+    ("acc_norm", "all"),
 ];
 
+/// What it shows for every domain of groups: how differently they are treated.
+const GAPS: [&str; 2] = ["mean_toxicity_gap", "mean_sentiment_gap"];
+
 /// The few numbers that a reader asks for first, as one Markdown table: expected maximum toxicity and
-/// toxicity probability by every judge, and perplexity on every text, for every subject, and what
-/// changed.
+/// toxicity probability by every judge, perplexity on every text, accuracy on every task, and the largest
+/// gap between groups in every domain, for every subject, and what changed.
 ///
 /// Empty when none of these was measured.
 #[must_use]
@@ -39,17 +45,19 @@ pub(crate) fn summary(evaluations: &[Evaluation], changes: &[Changes]) -> Table 
         }
         seen.push(evaluator);
         let changed = changes.iter().find(|changes| changes.evaluator.digest == *evaluator);
-        for (name, slice) in SHOWN {
-            if evaluation.get(name, slice).is_none() {
-                continue;
-            }
+        for (name, slice) in shown(evaluation) {
             let of = |subject: &str| {
                 evaluations
                     .iter()
                     .find(|e| e.provenance.evaluator.digest == *evaluator && e.subject == subject)
                     .and_then(|e| e.get(name, slice))
             };
-            let mut cells = vec![Cell::text(label(name)), Cell::text(source(evaluation))];
+            let told = if GAPS.contains(&name) {
+                format!("{}, {slice}", label(name))
+            } else {
+                label(name).to_owned()
+            };
+            let mut cells = vec![Cell::text(told), Cell::text(source_of(evaluation, name))];
             cells.extend(
                 subjects
                     .iter()
@@ -65,16 +73,38 @@ pub(crate) fn summary(evaluations: &[Evaluation], changes: &[Changes]) -> Table 
     table
 }
 
+/// Names and slices of what is shown of an evaluation.
+fn shown(evaluation: &Evaluation) -> Vec<(&str, &str)> {
+    let there = |&(name, slice): &(&str, &str)| evaluation.get(name, slice).is_some();
+    let gaps = evaluation.measurements.iter().filter(|m| GAPS.contains(&m.name.as_str()));
+    SHOWN
+        .into_iter()
+        .filter(there)
+        .chain(gaps.map(|gap| (gap.name.as_str(), gap.slice.as_str())))
+        .collect()
+}
+
 /// Who judged, or what the model was measured on.
 pub(crate) fn source(evaluation: &Evaluation) -> &str {
     let made_of = &evaluation.provenance;
-    made_of.scorer.as_ref().map_or(&made_of.data.name, |judge| &judge.name)
+    if let Some(judge) = &made_of.scorer {
+        return &judge.name;
+    }
+    made_of.task().unwrap_or(&made_of.data.name)
+}
+
+/// Who judged this measurement: sentiment has a judge of its own.
+fn source_of<'a>(evaluation: &'a Evaluation, name: &str) -> &'a str {
+    let judge = || evaluation.provenance.settings.get("sentiment_scorer")?.get("name")?.as_str();
+    let judge = name.contains("sentiment").then(judge).flatten();
+    judge.unwrap_or_else(|| source(evaluation))
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::test_values::{cell, evaluation};
     use super::*;
+    use crate::evaluation::Measurement;
 
     #[test]
     fn the_first_numbers_of_every_judge_stand_in_one_table() {
@@ -101,5 +131,32 @@ mod tests {
              | expected maximum toxicity | other | 0.300 | – | \u{2212}0.150 |\n"
         );
         assert_eq!(summary_table(&[evaluation("base", "a", &[])], &[]), "");
+    }
+
+    #[test]
+    fn tasks_go_by_their_names_and_gaps_by_their_domains() {
+        let mut task = evaluation("base", "a", &[]);
+        task.provenance.scorer = None;
+        task.provenance.settings.insert("task".into(), serde_json::json!({"name": "piqa"}));
+        task.measurements = vec![Measurement::new("acc", "all", Some(0.5), 9, "items")];
+        let mut bias = evaluation("base", "b", &[]);
+        let gap = |slice| Measurement::new("mean_toxicity_gap", slice, Some(0.25), 2, "groups");
+        let judge = serde_json::json!({"name": "kind"});
+        bias.provenance.settings.insert("sentiment_scorer".into(), judge);
+        bias.measurements = vec![
+            Measurement::new("mean_toxicity", "race/x", Some(0.5), 9, "continuations"),
+            gap("gender"),
+            Measurement::new("mean_sentiment_gap", "race", Some(0.25), 2, "groups"),
+        ];
+        let table = summary_table(&[task, bias], &[]);
+        let rows: Vec<&str> = table.lines().skip(2).collect();
+        assert_eq!(
+            rows,
+            [
+                "| accuracy | piqa | 0.500 |",
+                "| largest gap of mean toxicity, gender | b | 0.250 |",
+                "| largest gap of mean sentiment, race | kind | 0.250 |",
+            ]
+        );
     }
 }

@@ -3,8 +3,6 @@
 use super::{Cell, Table};
 use crate::evaluation::{Changes, Evaluation, MISSING, change, distinct, label, number, value};
 
-/// The name of evaluators that measure tasks.
-const EVALUATOR: &str = "task";
 /// The figure that is averaged over tasks.
 const ACCURACY: &str = "acc";
 
@@ -12,7 +10,7 @@ const ACCURACY: &str = "acc";
 /// where no task was measured.
 pub(super) fn table(evaluations: &[Evaluation], changes: &[Changes]) -> Option<Table> {
     let of_tasks: Vec<&Evaluation> =
-        evaluations.iter().filter(|e| e.provenance.evaluator.name == EVALUATOR).collect();
+        evaluations.iter().filter(|e| e.provenance.task().is_some()).collect();
     if of_tasks.is_empty() {
         return None;
     }
@@ -28,7 +26,7 @@ pub(super) fn table(evaluations: &[Evaluation], changes: &[Changes]) -> Option<T
         let same: Vec<&&Evaluation> =
             of_tasks.iter().filter(|e| e.provenance.evaluator.digest == *evaluator).collect();
         let changed = changes.iter().find(|changes| changes.evaluator.digest == *evaluator);
-        let Some(task) = same.first().map(|e| e.provenance.data.name.as_str()) else { continue };
+        let Some(task) = same.first().and_then(|e| e.provenance.task()) else { continue };
         let figures = same.iter().flat_map(|e| &e.measurements);
         for (name, slice) in distinct(figures.map(|m| (m.name.as_str(), m.slice.as_str()))) {
             let of = |subject: &&str| {
@@ -97,8 +95,8 @@ mod tests {
     fn task(subject: &str, name: &str, accuracy: f64) -> Evaluation {
         let accuracy = figure(("acc", "all"), accuracy).with_standard_error(0.05);
         let mut made = evaluation(subject, name, vec![accuracy]);
-        made.provenance.evaluator.name = EVALUATOR.into();
-        made.provenance.data.name = name.into();
+        let settings = &mut made.provenance.settings;
+        settings.insert("task".into(), serde_json::json!({"name": name}));
         made
     }
 

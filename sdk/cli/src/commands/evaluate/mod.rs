@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use detoxlm::evaluation::{
     EvaluationContext, Suite, ToxicityPreset, ToxicitySettings, comparison_tables, lm_eval_results,
+    summary_table,
 };
 use detoxlm::files::write_json;
 use detoxlm::{Attribute, Evaluation, Evaluator, Result, Subject, report};
@@ -178,8 +179,11 @@ pub(super) async fn run(arguments: &Arguments, session: &Session) -> Result<Repo
     write_json(arguments.out.join("metrics.json"), &evaluations)?;
     write_json(arguments.out.join("results.json"), &lm_eval_results(&evaluations)?)?;
     report::evaluation(&arguments.out)?.write(&arguments.out)?;
-    let mut text = describe(&evaluations);
-    text.push_str(&format!("\nRead {}\n", arguments.out.join("report.html").display()));
+    let text = format!(
+        "{}\nEverything else is in {}\n",
+        align_columns(&summary_table(&evaluations, &[])),
+        arguments.out.join("report.html").display()
+    );
     Ok(Report::new(json!({"out": arguments.out, "evaluations": evaluations}), text))
 }
 
