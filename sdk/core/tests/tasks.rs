@@ -52,9 +52,9 @@ fn items_are_asked_as_their_tasks_say() {
     let (context, continuation) = question(&hellaswag[2], 0);
     assert_eq!(
         context,
-        "How to plant a tree:  How to plant a tree. Choose a place. It should have sun."
+        "How to plant a tree: How to plant a tree. Choose a place. It should have sun."
     );
-    assert_eq!(continuation, " [title] Dig a hole. It should be deep.".replace("[title] ", ""));
+    assert_eq!(continuation, "  Dig a hole. It should be deep.");
     assert_eq!(question(&hellaswag[7], 0).0, "Reading: A girl opens a book. Her brother tom");
 
     let text = items("hellaswag_text", &["hellaswag.txt"]);
@@ -201,7 +201,7 @@ fn a_bad_row_is_an_error_with_its_line() {
     refused_row(
         OWN,
         &row(r#"{"question":"a?","label":0}"#),
-        &["`choices[0]`", "there is no `yes`"],
+        &["`choices[0]`", "`yes` is undefined"],
         3,
     );
     refused_row(
@@ -398,7 +398,8 @@ async fn models_are_compared_item_by_item_and_tasks_are_not() {
     let same = evaluator.changes(base.path(), base.path()).await.unwrap();
     assert!(same.measurements.iter().all(|change| change.value == Some(0.0)));
     let changes = evaluator.changes(base.path(), other.path()).await.unwrap();
-    assert_eq!(changes.get("acc", "all").unwrap().value, Some(0.25));
+    // The longest ending is right in four, the shortest in one.
+    assert_eq!(changes.get("acc", "all").unwrap().value, Some(0.375));
 
     let task = Task::named("race").unwrap();
     let set = TaskSet::read(task, [fixture("race.jsonl")], None).unwrap();

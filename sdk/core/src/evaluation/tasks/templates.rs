@@ -78,7 +78,8 @@ pub(super) fn list(
         _ => {
             let message = format!("`{expression}` is a {}, not a list", value.kind());
             Err(Error::new(ErrorKind::InvalidInput, COMPONENT, "ask an item", message)
-                .with_key(key.to_owned()))
+                .with_key(key.to_owned())
+                .with_remedy("give an expression of a list, such as a field that holds one"))
         }
     }
 }
@@ -92,17 +93,10 @@ fn failure(key: &str, error: minijinja::Error) -> Error {
 
 /// What is wrong and with what, without the name of the template, which is the key.
 pub(super) fn said(error: &minijinja::Error) -> String {
-    let mut message = error.kind().to_string();
-    if let Some(detail) = error.detail() {
-        message = format!("{message}: {detail}");
+    match error.detail() {
+        Some(detail) => detail.to_owned(),
+        None => error.kind().to_string(),
     }
-    if error.kind() == JinjaErrorKind::UndefinedError && error.detail().is_none() {
-        let used = error.range().zip(error.template_source());
-        if let Some(text) = used.and_then(|(range, source)| source.get(range)) {
-            message = format!("there is no `{text}` in the row");
-        }
-    }
-    message
 }
 
 #[cfg(test)]
@@ -134,7 +128,7 @@ mod tests {
     #[test]
     fn what_is_not_there_is_an_error_that_names_it() {
         let error = rendered("{{ text }} {{ missing }}").unwrap_err();
-        assert_eq!(said(&error), "there is no `missing` in the row");
+        assert_eq!(said(&error), "`missing` is undefined");
         let error = rendered("{{ text | regex_replace('(', '') }}").unwrap_err();
         assert!(said(&error).contains("not a regular expression"), "{error}");
     }
