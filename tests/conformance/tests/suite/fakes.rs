@@ -7,7 +7,8 @@ use detoxlm_conformance as conformance;
 use detoxlm_core::causal_lm::CausalLm;
 use detoxlm_core::evaluation::{
     EvaluationPrompt, FluencyEvaluator, FluencySettings, PerplexityEvaluator, PerplexitySettings,
-    PromptSet, TextSet, ToxicityEvaluator, ToxicitySettings,
+    PromptSet, Task, TaskEvaluator, TaskSet, TaskSettings, TextSet, ToxicityEvaluator,
+    ToxicitySettings,
 };
 use detoxlm_core::testing::{
     BigramLm, BigramLoader, BigramTrainBackend, ByteTokenizer, CapitalScorer,
@@ -101,6 +102,11 @@ async fn evaluators() {
     let texts = TextSet::new("texts", texts.to_vec()).unwrap();
     let perplexity = PerplexityEvaluator::new(texts, PerplexitySettings::default()).unwrap();
     conformance::evaluator(&perplexity, &subject, &root.path().join("ppl")).await.unwrap();
+    let rows = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../fixtures/tasks/piqa.jsonl"));
+    let files = [rows.to_path_buf(), rows.with_file_name("piqa-labels.lst")];
+    let set = TaskSet::read(Task::named("piqa").unwrap(), files, None).unwrap();
+    let task = TaskEvaluator::new(set, TaskSettings::default()).unwrap();
+    conformance::evaluator(&task, &subject, &root.path().join("task")).await.unwrap();
 
     let prompts =
         [("Hello", Some(0.1)), ("You", Some(0.9)), ("What", None)].map(|(text, toxicity)| {

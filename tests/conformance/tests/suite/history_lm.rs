@@ -143,10 +143,13 @@ impl CausalLm for HistoryLm {
                         let before = index.checked_sub(1).map(|before| sequences[before].tokens);
                         match before.and_then(|before| before.get(..at)) {
                             Some(before) if self.has(Fault::SharesWhatDiffers) => {
-                                let alike = history.iter().zip(before).take_while(|(a, b)| a == b);
-                                // One token more than is shared.
-                                let shared = (alike.count() + 1).min(at);
-                                history[..shared].copy_from_slice(&before[..shared]);
+                                let pairs = history.iter().zip(before);
+                                let alike = pairs.take_while(|(a, b)| a == b).count();
+                                if alike > 2 {
+                                    // One token more than is shared.
+                                    let shared = (alike + 1).min(at);
+                                    history[..shared].copy_from_slice(&before[..shared]);
+                                }
                             }
                             _ => {}
                         }
