@@ -48,18 +48,27 @@ pub(crate) fn as_it_reads(value: &impl Serialize) -> serde_json::Result<Value> {
 pub(crate) fn differences(before: &Value, now: &Value) -> Vec<String> {
     differing_keys(before, now)
         .into_iter()
-        .map(|(key, before, now)| format!("`{key}`: {before} before, {now} now"))
+        .map(|Difference { key, before, now }| format!("`{key}`: {before} before, {now} now"))
         .collect()
 }
 
-/// Which keys differ, as `a.b`, with both values.
-pub(crate) fn differing_keys(before: &Value, now: &Value) -> Vec<(String, String, String)> {
+/// A key of two values, as JSON; one that a side lacks is `not set`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Difference {
+    /// As `a.b`.
+    pub(crate) key: String,
+    pub(crate) before: String,
+    pub(crate) now: String,
+}
+
+/// Which keys differ.
+pub(crate) fn differing_keys(before: &Value, now: &Value) -> Vec<Difference> {
     let mut found = Vec::new();
     collect("", before, now, &mut found);
     found
 }
 
-fn collect(path: &str, before: &Value, now: &Value, found: &mut Vec<(String, String, String)>) {
+fn collect(path: &str, before: &Value, now: &Value, found: &mut Vec<Difference>) {
     if let (Value::Object(before), Value::Object(now)) = (before, now) {
         let added = now.keys().filter(|key| !before.contains_key(*key));
         for key in before.keys().chain(added) {
@@ -72,7 +81,7 @@ fn collect(path: &str, before: &Value, now: &Value, found: &mut Vec<(String, Str
             Value::Null => "not set".to_owned(),
             other => other.to_string(),
         };
-        found.push((path.to_owned(), shown(before), shown(now)));
+        found.push(Difference { key: path.to_owned(), before: shown(before), now: shown(now) });
     }
 }
 

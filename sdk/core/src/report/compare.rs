@@ -11,7 +11,7 @@ use crate::evaluation::{
     Changes, Evaluation, MISSING, change, distinct, label, source as judge_or_text,
     summary as summary_of,
 };
-use crate::settings::{as_it_reads, differing_keys};
+use crate::settings::{Difference, as_it_reads, differing_keys};
 use crate::{Error, ErrorKind, Result};
 
 /// What a summary of changes shows, where it was measured.
@@ -264,7 +264,7 @@ fn differences(entries: &[Entry]) -> Result<Option<Table>> {
         }
     }
     for (number, (entry, evaluation)) in kinds.iter().enumerate() {
-        let mut nearest: Option<(&Entry, Vec<(String, String, String)>)> = None;
+        let mut nearest: Option<(&Entry, Vec<Difference>)> = None;
         for (other, candidate) in &kinds[..number] {
             let is_same_kind =
                 candidate.provenance.evaluator.name == evaluation.provenance.evaluator.name;
@@ -277,9 +277,11 @@ fn differences(entries: &[Entry]) -> Result<Option<Table>> {
             }
         }
         if let Some((other, keys)) = nearest {
-            let names: Vec<String> = keys.iter().map(|(key, ..)| key.clone()).collect();
-            let values: Vec<String> =
-                keys.iter().map(|(key, one, two)| format!("{key}: {one} and {two}")).collect();
+            let names: Vec<String> = keys.iter().map(|one| one.key.clone()).collect();
+            let values: Vec<String> = keys
+                .iter()
+                .map(|one| format!("{}: {} and {}", one.key, one.before, one.now))
+                .collect();
             table.push(vec![
                 Cell::text(evaluation.provenance.evaluator.name.as_str()),
                 Cell::text(other.name.as_str()),
@@ -302,7 +304,7 @@ fn some_have_both(entries: &[Entry], one: &Evaluation, other: &Evaluation) -> bo
 
 /// The keys of two provenances that differ, without the model, which may, and without the evaluator's
 /// digest, which follows from the others.
-fn keys(one: &Evaluation, other: &Evaluation) -> Result<Vec<(String, String, String)>> {
+fn keys(one: &Evaluation, other: &Evaluation) -> Result<Vec<Difference>> {
     let stated = |evaluation: &Evaluation| -> Result<Value> {
         let mut value = as_it_reads(&evaluation.provenance).map_err(|e| {
             Error::new(ErrorKind::Internal, COMPONENT, "compare", e.to_string()).with_source(e)
@@ -390,16 +392,17 @@ fn recipes(names: &[String], sources: &[Source]) -> Result<Option<Table>> {
     columns.extend(runs.iter().map(|(name, _)| name.as_str()));
     let mut table = Table::new("Settings in which the runs differ", columns).of_prose();
     let different = others.iter().map(|(_, config)| differing_keys(first, config));
-    let different: Vec<Vec<(String, String, String)>> = different.collect();
-    for key in distinct(different.iter().flatten().map(|(key, ..)| key.as_str())) {
-        let find = |found: &[(String, String, String)]| {
-            found.iter().find(|(name, ..)| name == key).cloned()
-        };
-        let Some((_, value, _)) = different.iter().find_map(|found| find(found)) else { continue };
+    let different: Vec<Vec<Difference>> = different.collect();
+    for key in distinct(different.iter().flatten().map(|one| one.key.as_str())) {
+        let find = |found: &[Difference]| found.iter().find(|one| one.key == key).cloned();
+        let Some(first) = different.iter().find_map(|found| find(found)) else { continue };
+        let value = first.before;
         let mut cells = vec![Cell::text(key), Cell::text(value.as_str())];
-        cells.extend(different.iter().map(|found| {
-            Cell::text(find(found).map_or_else(|| value.clone(), |(_, _, other)| other))
-        }));
+        cells.extend(
+            different.iter().map(|found| {
+                Cell::text(find(found).map_or_else(|| value.clone(), |other| other.now))
+            }),
+        );
         table.push(cells);
     }
     if table.is_empty() {

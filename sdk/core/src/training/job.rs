@@ -56,6 +56,13 @@ pub struct TrainingConfig {
     pub keep_checkpoints: usize,
     /// Measure the validation perplexity every so many steps, if the job has validation text.
     pub validate_every: u64,
+    /// Also write losses, learning rate and gradient norm as event files, into `tensorboard/` of the
+    /// work directory, for TensorBoard and what else reads its files.
+    ///
+    /// It decides nothing of the result, and is therefore read but never written: a training goes on
+    /// with it or without it.
+    #[serde(skip_serializing)]
+    pub tensorboard: bool,
 }
 
 impl Default for TrainingConfig {
@@ -72,6 +79,7 @@ impl Default for TrainingConfig {
             checkpoint_every: 100,
             keep_checkpoints: 2,
             validate_every: 100,
+            tensorboard: false,
         }
     }
 }

@@ -10,6 +10,7 @@ use crate::lock::DirectoryLock;
 use crate::pipeline::Stage;
 use crate::settings::write_or_compare;
 use crate::training::checkpoint::{self, Progress};
+use crate::training::event_file::EventFile;
 use crate::training::metrics::MetricsLog;
 use crate::training::packing::PackedStream;
 use crate::training::token_store::TokenStore;
@@ -148,6 +149,8 @@ struct Training<'a> {
     session: Box<dyn TrainSession>,
     stream: PackedStream,
     metrics: MetricsLog,
+    /// For TensorBoard, if it was asked for.
+    events: Option<EventFile>,
     progress: Progress,
     sequence_length: usize,
     total_steps: u64,
@@ -190,11 +193,14 @@ impl<'a> Training<'a> {
         let step_tokens = (config.batch_size * config.accumulation * sequence_length) as f64;
         let epoch_steps = config.epochs * store.total() as f64 / step_tokens;
         let total_steps = config.max_steps.unwrap_or((epoch_steps.ceil() as u64).max(1));
+        let events =
+            config.tensorboard.then(|| EventFile::open(&job.work, progress.step)).transpose()?;
         Ok(Self {
             job,
             session,
             stream: PackedStream::shuffled(store, job.seed, progress.cursor),
             metrics: MetricsLog::open(&job.work.join("metrics.jsonl"), progress.metrics_bytes)?,
+            events,
             progress,
             sequence_length,
             total_steps,
@@ -261,6 +267,16 @@ impl<'a> Training<'a> {
             tokens: self.progress.tokens,
             epoch: self.progress.tokens as f64 / self.stream.store().total() as f64,
         })?;
+        if let Some(events) = &mut self.events {
+            events.append(
+                step,
+                &[
+                    ("train/loss", loss),
+                    ("train/learning_rate", learning_rate),
+                    ("train/gradient_norm", gradient_norm),
+                ],
+            )?;
+        }
         Ok(tokens)
     }
 
@@ -316,6 +332,9 @@ impl<'a> Training<'a> {
             let what = format!("the validation loss is {validation_loss}");
             return Err(self.diverged(self.progress.step, what));
         }
+        if let Some(events) = &mut self.events {
+            events.append(self.progress.step, &[("validation/loss", validation_loss)])?;
+        }
         self.metrics.append(&ValidationMetrics {
             step: self.progress.step,
             validation_loss,
@@ -326,6 +345,9 @@ impl<'a> Training<'a> {
 
     fn checkpoint(&mut self) -> Result<()> {
         self.progress.metrics_bytes = self.metrics.sync()?;
+        if let Some(events) = &self.events {
+            events.sync()?;
+        }
         let keep = self.job.config.keep_checkpoints;
         checkpoint::write(&self.job.work, &*self.session, &self.progress, keep).map_err(|error| {
             match error.kind() {

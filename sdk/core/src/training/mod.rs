@@ -2,6 +2,7 @@
 
 mod card;
 mod checkpoint;
+mod event_file;
 mod initial_values;
 mod job;
 mod local;

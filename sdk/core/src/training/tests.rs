@@ -177,3 +177,30 @@ async fn an_empty_corpus_is_said() {
     assert_eq!(error.kind(), ErrorKind::Empty);
     assert!(error.to_string().contains("corpus.jsonl"), "{error}");
 }
+
+#[tokio::test]
+async fn event_files_can_be_asked_for_at_any_time_and_have_every_step_once() {
+    let root = tempfile::tempdir().unwrap();
+    let whole = job(root.path(), "whole");
+    trainer().train(&whole, Arc::new(Silent)).await.unwrap();
+    assert!(!whole.work.join("tensorboard").exists(), "nobody asked");
+    let mut parts = job(root.path(), "parts");
+    parts.config.tensorboard = true;
+    for stop in [2, 7, 8] {
+        let observer = Arc::new(StopAt(stop, Mutex::new(false)));
+        trainer().train(&parts, observer).await.unwrap_err();
+    }
+    trainer().train(&parts, Arc::new(Silent)).await.unwrap();
+    let file = parts.work.join("tensorboard/events.out.tfevents.0000000000.detoxlm");
+    let events = fs::read(file).unwrap();
+    let count = |tag: &[u8]| events.windows(tag.len()).filter(|window| *window == tag).count();
+    assert_eq!((count(b"train/loss"), count(b"train/gradient_norm")), (12, 12));
+    assert_eq!(count(b"validation/loss"), 4);
+    // Neither the result nor what the job is compared by depends on it.
+    let job = |job: &TrainingJob| fs::read_to_string(job.work.join("job.json")).unwrap();
+    assert_eq!(job(&whole), job(&parts));
+    assert_eq!(
+        relative(snapshot(&whole.output), &whole.output),
+        relative(snapshot(&parts.output), &parts.output)
+    );
+}
