@@ -22,7 +22,11 @@ fn schema() -> Validator {
 
 /// Every evaluator of core, over a fake model.
 fn evaluators() -> Vec<Arc<dyn Evaluator>> {
-    let prompt = |text: &str, toxicity| EvaluationPrompt { text: text.to_owned(), toxicity };
+    let prompt = |text: &str, toxicity| EvaluationPrompt {
+        text: text.to_owned(),
+        toxicity,
+        challenging: false,
+    };
     let prompts = vec![prompt("abc", Some(0.2)), prompt("DEF", Some(0.8)), prompt("g", Some(0.1))];
     let toxicity = ToxicitySettings {
         continuations: 2,
