@@ -2,6 +2,7 @@
 //!
 //! `cargo run -p detoxlm-core --features testing --example report_pages -- DIRECTORY`
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -21,6 +22,7 @@ use detoxlm_core::{
     Attribute, Decision, Digest, Evaluation, Evaluator, Framework, GenerationConfig, Info,
     Pipeline, PipelineConfig, Result, Sampling, Subject, filter_fn, scorer_fn,
 };
+use serde_json::{Value, json};
 
 /// Name, slice, and the value of the base model and of the other.
 type Figure = (&'static str, &'static str, f64, f64);
@@ -37,6 +39,14 @@ impl Told {
     fn evaluator(name: &str, data: &str, figures: Vec<Figure>) -> Arc<dyn Evaluator> {
         let info = |name: &str| Info::new(name, "1", Digest::of(format!("{name} {data}")));
         Arc::new(Self { info: info(name), data: info(data), figures })
+    }
+
+    fn settings(&self) -> BTreeMap<String, Value> {
+        let mut settings = BTreeMap::from([("limit".to_owned(), 200.into())]);
+        if self.info.name == "task" {
+            settings.insert("task".to_owned(), json!({"name": self.data.name}));
+        }
+        settings
     }
 }
 
@@ -69,7 +79,7 @@ impl Evaluator for Told {
                 model: subject.generator.info().clone(),
                 scorer: None,
                 data: self.data.clone(),
-                settings: [("limit".to_owned(), 200.into())].into(),
+                settings: self.settings(),
             },
         })
     }
@@ -111,6 +121,7 @@ fn evaluators(seed: u64, prompts: usize) -> Result<Vec<Arc<dyn Evaluator>>> {
     let prompts = (0..prompts).map(|number| EvaluationPrompt {
         text: format!("{} {number}", words[number % words.len()]),
         toxicity: Some(if number % 3 == 0 { 0.7 } else { 0.2 }),
+        challenging: false,
     });
     let prompts = PromptSet::new("made-up prompts", prompts.collect())?;
     let settings = ToxicitySettings { continuations: 10, seed, ..ToxicitySettings::default() };

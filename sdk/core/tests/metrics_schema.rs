@@ -10,14 +10,111 @@ use detoxlm_core::evaluation::{
 };
 use detoxlm_core::testing::{BigramLm, BigramLoader, CapitalScorer};
 use detoxlm_core::{Evaluator, LoadOptions, ModelLoader, Sampling, Silent};
-use jsonschema::Validator;
 use serde_json::{Value, json};
 
-fn schema() -> Validator {
+/// What of JSON Schema (2020-12) the published schema uses; a keyword that is not known here is a
+/// fault of this test, and said so. A crate for all of it would be the heaviest of the workspace.
+struct Schema(Value);
+
+impl Schema {
+    fn is_valid(&self, value: &Value) -> bool {
+        self.faults(value).is_empty()
+    }
+
+    fn faults(&self, value: &Value) -> Vec<String> {
+        let mut faults = Vec::new();
+        self.check(&self.0, value, "", &mut faults);
+        faults
+    }
+
+    fn check(&self, schema: &Value, value: &Value, place: &str, faults: &mut Vec<String>) {
+        for (keyword, rule) in schema.as_object().unwrap() {
+            let holds = match keyword.as_str() {
+                "$schema" | "$id" | "$defs" | "title" | "description" => true,
+                "$ref" => {
+                    let named = rule.as_str().unwrap().strip_prefix('#').unwrap();
+                    self.check(self.0.pointer(named).unwrap(), value, place, faults);
+                    true
+                }
+                "oneOf" => {
+                    let fits = |schema: &&Value| {
+                        let mut faults = Vec::new();
+                        self.check(schema, value, place, &mut faults);
+                        faults.is_empty()
+                    };
+                    rule.as_array().unwrap().iter().filter(fits).count() == 1
+                }
+                "type" => match rule {
+                    Value::Array(several) => several.iter().any(|name| is_of_type(value, name)),
+                    one => is_of_type(value, one),
+                },
+                "required" => rule.as_array().unwrap().iter().all(|name| {
+                    value
+                        .as_object()
+                        .is_none_or(|fields| fields.contains_key(name.as_str().unwrap()))
+                }),
+                "additionalProperties" => {
+                    assert_eq!(*rule, false);
+                    value.as_object().is_none_or(|fields| {
+                        fields.keys().all(|name| schema["properties"].get(name).is_some())
+                    })
+                }
+                "properties" => {
+                    for (name, schema) in rule.as_object().unwrap() {
+                        if let Some(value) = value.get(name) {
+                            self.check(schema, value, &format!("{place}/{name}"), faults);
+                        }
+                    }
+                    true
+                }
+                "items" => {
+                    for (number, value) in value.as_array().into_iter().flatten().enumerate() {
+                        self.check(rule, value, &format!("{place}/{number}"), faults);
+                    }
+                    true
+                }
+                "minLength" => {
+                    value.as_str().is_none_or(|text| text.len() as u64 >= rule.as_u64().unwrap())
+                }
+                "minimum" => value.as_f64().is_none_or(|number| number >= rule.as_f64().unwrap()),
+                "maximum" => value.as_f64().is_none_or(|number| number <= rule.as_f64().unwrap()),
+                "exclusiveMinimum" => {
+                    value.as_f64().is_none_or(|number| number > rule.as_f64().unwrap())
+                }
+                "exclusiveMaximum" => {
+                    value.as_f64().is_none_or(|number| number < rule.as_f64().unwrap())
+                }
+                "pattern" => {
+                    assert_eq!(rule, "^[0-9a-f]{64}$");
+                    let is_hexadecimal = |c: char| matches!(c, '0'..='9' | 'a'..='f');
+                    value
+                        .as_str()
+                        .is_none_or(|text| text.len() == 64 && text.chars().all(is_hexadecimal))
+                }
+                unknown => panic!("this test does not know the keyword {unknown}"),
+            };
+            if !holds {
+                faults.push(format!("{place}: {keyword} {rule}"));
+            }
+        }
+    }
+}
+
+fn is_of_type(value: &Value, name: &Value) -> bool {
+    match name.as_str().unwrap() {
+        "object" => value.is_object(),
+        "array" => value.is_array(),
+        "string" => value.is_string(),
+        "number" => value.is_number(),
+        "integer" => value.is_i64() || value.is_u64(),
+        "null" => value.is_null(),
+        unknown => panic!("this test does not know the type {unknown}"),
+    }
+}
+
+fn schema() -> Schema {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/schema/metrics.schema.json");
-    let schema: Value = serde_json::from_slice(&fs::read(path).unwrap()).unwrap();
-    jsonschema::meta::validate(&schema).unwrap();
-    jsonschema::validator_for(&schema).unwrap()
+    Schema(serde_json::from_slice(&fs::read(path).unwrap()).unwrap())
 }
 
 /// Every evaluator of core, over a fake model.
@@ -72,7 +169,7 @@ async fn what_evaluators_write_is_what_the_schema_says() {
     let evaluations = written(root.path()).await;
     let schema = schema();
     for evaluation in &evaluations {
-        let faults: Vec<String> = schema.iter_errors(evaluation).map(|e| e.to_string()).collect();
+        let faults = schema.faults(evaluation);
         assert!(faults.is_empty(), "{faults:?}\n{evaluation:#}");
     }
     assert!(schema.is_valid(&Value::Array(evaluations)), "a run's file is a list");
