@@ -66,19 +66,19 @@ pub(super) fn distil(
 
     let (sources, attributes) = (&material.sources, &material.attributes);
     let sizes = Sizes::of(&job.config, vocabulary.size(), attributes.len());
-    let school = School {
-        sizes: &sizes,
-        vectors: &vectors,
-        others: sources.len() - 1,
-        config: &job.config,
-        cancellation,
-        observer,
-    };
     let texts = match teachers {
         0 => Vec::new(),
         _ => distinct(rows.iter().chain(&unlabelled), job.config.tokens),
     };
     let mut examples = Examples::new(&material.training, rows, sources, attributes, &job.config);
+    let school = School {
+        sizes: &sizes,
+        vectors: &vectors,
+        others: examples.others(),
+        config: &job.config,
+        cancellation,
+        observer,
+    };
     if teachers > 0 {
         let mut sums = vec![vec![0.0; attributes.len()]; texts.len()];
         for teacher in 0..teachers {

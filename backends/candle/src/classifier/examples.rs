@@ -16,8 +16,8 @@ pub(super) struct Examples {
     /// The number of a row's source, 0 for that of the scale; one more than the last for what
     /// teachers say, which is on the scale as well.
     groups: Vec<u32>,
-    /// How many sources there are.
-    sources: u32,
+    /// How each group is read: 0 on the scale, and by the number of its head otherwise.
+    heads: Vec<u32>,
     /// How the rows of each group count.
     counting: Vec<SourceConfig>,
     attribute_weights: Vec<f32>,
@@ -43,12 +43,19 @@ impl Examples {
         tokens.iter_mut().for_each(|tokens| tokens.truncate(config.tokens));
         let weight =
             |attribute| config.attribute_weights.get(attribute).copied().unwrap_or(1.0) as f32;
+        let counting: Vec<SourceConfig> = sources.iter().map(|name| config.source(name)).collect();
+        let mut others = 0;
+        let head = |(source, counting): (usize, &SourceConfig)| {
+            let is_scale = source == 0 || counting.on_scale;
+            others += u32::from(!is_scale);
+            if is_scale { 0 } else { others }
+        };
         let mut examples = Self {
+            heads: counting.iter().enumerate().map(head).collect(),
+            counting,
             tokens: Vec::with_capacity(rows.len()),
             values: Vec::with_capacity(rows.len()),
             groups: Vec::with_capacity(rows.len()),
-            sources: sources.len() as u32,
-            counting: sources.iter().map(|name| config.source(name)).collect(),
             attribute_weights: attributes.iter().map(weight).collect(),
         };
         for (row, tokens) in rows.iter().zip(tokens).filter(|(_, tokens)| !tokens.is_empty()) {
@@ -60,6 +67,11 @@ impl Examples {
         examples
     }
 
+    /// How many sources are not on the scale: each is read by a head of its own.
+    pub(super) fn others(&self) -> usize {
+        self.heads.iter().copied().max().unwrap_or_default() as usize
+    }
+
     /// Adds texts with what teachers make of them.
     pub(super) fn add_taught(
         &mut self,
@@ -68,6 +80,7 @@ impl Examples {
     ) {
         let group = self.counting.len() as u32;
         self.counting.push(counting);
+        self.heads.push(0);
         for (tokens, values) in texts {
             self.tokens.push(tokens);
             self.values.push(values.into_iter().map(Some).collect());
@@ -101,9 +114,38 @@ impl Examples {
             batch.texts.lengths.push(tokens.len());
             let group = self.groups[row];
             let weight = self.counting[group as usize].weight as f32;
-            batch.sources.push(if group < self.sources { group } else { 0 });
+            batch.sources.push(self.heads[group as usize]);
             batch.targets.push(values, &self.attribute_weights, weight);
         }
         Ok(batch)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use detoxlm_core::Scores;
+
+    use super::*;
+
+    #[test]
+    fn what_is_on_the_scale_has_no_head_and_the_others_have_one_each() {
+        let sources = ["scale", "a", "earlier", "z"].map(str::to_owned);
+        let row = |source: &String| {
+            let scores = Scores::new([(Attribute::TOXICITY, 0.5)]).unwrap();
+            LabelledRow::new("text", scores, source)
+        };
+        let rows: Vec<_> = sources.iter().map(row).collect();
+        let mut config = DistillationConfig::default();
+        let earlier = SourceConfig { weight: 2.0, on_scale: true, ..SourceConfig::default() };
+        config.sources.insert("earlier".to_owned(), earlier);
+        let tokens = vec![vec![1, 2]; rows.len()];
+        let mut examples = Examples::new(&rows, tokens, &sources, &[Attribute::TOXICITY], &config);
+        examples.add_taught([(vec![3], vec![0.25])], SourceConfig::default());
+        let batch = examples.batch(&[0, 1, 2, 3, 4]).unwrap();
+        assert_eq!(batch.sources, [0, 1, 0, 2, 0]);
+        assert_eq!(batch.targets.weights, [1.0, 1.0, 2.0, 1.0, 1.0]);
+        assert_eq!(examples.others(), 2);
+        // They are drawn by their own count still.
+        assert_eq!(examples.batches(100, 1).groups.len(), 5);
     }
 }

@@ -31,7 +31,7 @@ const FLOOR: f64 = 0.02;
 pub(super) struct School<'a> {
     pub(super) sizes: &'a Sizes,
     pub(super) vectors: &'a [f32],
-    /// Sources besides that of the scale.
+    /// Sources that are not on the scale.
     pub(super) others: usize,
     pub(super) config: &'a DistillationConfig,
     pub(super) cancellation: &'a Cancellation,

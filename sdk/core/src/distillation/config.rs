@@ -24,11 +24,15 @@ pub struct SourceConfig {
     /// The most of its texts that an epoch draws; all when not given.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub per_epoch: Option<usize>,
+    /// Whether its values are on the learned scale already, as what an earlier classifier of that
+    /// scale says of texts is: it is then read as that scale's own source is.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub on_scale: bool,
 }
 
 impl Default for SourceConfig {
     fn default() -> Self {
-        Self { weight: 1.0, per_epoch: None }
+        Self { weight: 1.0, per_epoch: None, on_scale: false }
     }
 }
 
@@ -43,7 +47,7 @@ pub struct DistillationConfig {
     pub version: String,
     /// The source whose scale the classifier learns; needed where there are several. Each other
     /// source reads that scale with a slope, an offset and a linear term of its own, which are
-    /// thrown away after training: two scales are never mixed.
+    /// thrown away after training: two scales are never mixed. A source that is `on_scale` has none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub scale: Option<String>,
     /// How sources count that do not count as the default says.

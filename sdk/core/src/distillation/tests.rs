@@ -32,7 +32,7 @@ fn impossible_values_are_refused_by_key_with_a_remedy() {
         ("held_out", |c| c.held_out = f64::NAN),
         ("learning_rate", |c| c.learning_rate = 0.0),
         ("sources.a", |c| {
-            c.sources.insert("a".into(), SourceConfig { weight: 0.0, per_epoch: None });
+            c.sources.insert("a".into(), SourceConfig { weight: 0.0, ..SourceConfig::default() });
         }),
         ("attribute_weights.TOXICITY", |c| {
             c.attribute_weights.insert(Attribute::TOXICITY, -1.0);
