@@ -117,7 +117,7 @@ pub(super) async fn run(arguments: &Arguments, session: &Session) -> Result<Repo
         unlabelled: paths(&unlabelled),
         config,
         seed: arguments.seed,
-        work: arguments.work.clone().unwrap_or_else(|| beside(&arguments.out)),
+        work: arguments.work.clone().unwrap_or_else(|| beside(&arguments.out, ".train")),
         output: arguments.out.clone(),
     };
     let mut options = CandleOptions::default();

@@ -93,6 +93,9 @@ struct Schedule {
     /// Keep N checkpoints [default: 2]
     #[arg(long, value_name = "N")]
     keep_checkpoints: Option<usize>,
+    /// Also write TensorBoard's event files, into tensorboard/ of the work directory
+    #[arg(long)]
+    tensorboard: bool,
     /// Measure the validation perplexity every N steps [default: 100]
     #[arg(long, value_name = "N")]
     validate_every: Option<u64>,
@@ -110,6 +113,7 @@ impl Schedule {
             max_steps: self.max_steps,
             sequence_length: self.sequence_length,
             gradient_checkpointing: self.gradient_checkpointing,
+            tensorboard: self.tensorboard,
             ..TrainingConfig::default()
         };
         set(&mut config.epochs, self.epochs);
@@ -149,7 +153,7 @@ pub(super) async fn run(arguments: &Arguments, session: &Session) -> Result<Repo
         method,
         config,
         seed: arguments.seed,
-        work: arguments.work.clone().unwrap_or_else(|| beside(&arguments.out)),
+        work: arguments.work.clone().unwrap_or_else(|| beside(&arguments.out, ".train")),
         output: arguments.out.clone(),
     };
     let outcome = trainer.train(&job, session.observer()).await?;
@@ -167,10 +171,10 @@ pub(super) fn paths(files: &[Spooled]) -> Vec<PathBuf> {
     files.iter().map(|file| file.path().to_path_buf()).collect()
 }
 
-/// `OUT.train`, whether or not `OUT` was written with a slash at its end.
-pub(super) fn beside(out: &Path) -> PathBuf {
+/// `OUT.train`, or with another ending, whether or not `OUT` was written with a slash at its end.
+pub(super) fn beside(out: &Path, ending: &str) -> PathBuf {
     let mut name = OsString::from(out.components().as_path());
-    name.push(".train");
+    name.push(ending);
     PathBuf::from(name)
 }
 
@@ -198,7 +202,7 @@ mod tests {
 
     #[test]
     fn the_work_directory_stands_beside_the_output() {
-        assert_eq!(beside(Path::new("models/kind")), Path::new("models/kind.train"));
-        assert_eq!(beside(Path::new("models/kind/")), Path::new("models/kind.train"));
+        assert_eq!(beside(Path::new("models/kind"), ".train"), Path::new("models/kind.train"));
+        assert_eq!(beside(Path::new("models/kind/"), ".train"), Path::new("models/kind.train"));
     }
 }

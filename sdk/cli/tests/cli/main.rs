@@ -6,6 +6,8 @@ mod calibration;
 #[cfg(all(feature = "candle", feature = "onnx"))]
 mod distill;
 mod doctor;
+#[cfg(feature = "defaults")]
+mod evaluate;
 #[cfg(feature = "hub")]
 mod hub;
 mod methods;

@@ -186,8 +186,9 @@ fn a_run_does_everything_once_and_tells_it_again() {
     let run = here.path().join("run");
     assert!(run.join("model/model.safetensors").is_file());
     let report = read(&run.join("report.md"));
-    assert!(report.contains("### Toxicity on prompts.jsonl, judged by onnx:encoder\n"), "{report}");
-    assert!(report.contains("### Perplexity on held-out\n"), "{report}");
+    assert!(report.contains("**Toxicity on prompts.jsonl, judged by onnx:encoder**\n"), "{report}");
+    assert!(report.contains("**Perplexity on held-out**\n"), "{report}");
+    assert!(read(&run.join("report.html")).starts_with("<!doctype html>"));
 
     // The same command, from elsewhere: nothing is done, and the result is the same.
     let weights = fs::metadata(run.join("model/model.safetensors")).unwrap().modified().unwrap();

@@ -205,15 +205,14 @@ async fn one(
 }
 
 /// The model that is measured. `embedded` is the one that comes with the program, unless there is such a
-/// directory.
+/// directory; it is unpacked into `OUT.model`.
 async fn subject(arguments: &Arguments, session: &Session) -> Result<Subject> {
     #[cfg(feature = "defaults")]
     {
         let model = &arguments.model.model;
         if model.is("embedded") {
-            let directory = arguments.out.join("model");
+            let directory = super::train::beside(&arguments.out, ".model");
             if !directory.exists() {
-                detoxlm::files::create_directory(&arguments.out)?;
                 detoxlm::defaults::write_model(&directory)?;
             }
             let model = arguments.model.with_model(directory);
