@@ -138,7 +138,7 @@ fn people_rate_what_models_wrote() {
     fs::write(here.path().join("bad.csv"), format!("id,toxicity,fluency\n{},9,1\n", ids[0]))
         .unwrap();
     let bad = ["rate", "import", "--key", "sheet/key.json", "bad.csv"];
-    detoxlm(here.path(), &bad).fails(3, &["bad.csv", "line 2"]);
+    detoxlm(here.path(), &bad).fails(3, &["bad.csv:2", "no whole number from 1 to 5"]);
 
     let plan = ["plan", "--pilot", "one/metrics.json", "--width", "0.1", "--json"];
     let json = detoxlm(here.path(), &plan).ok().json();
