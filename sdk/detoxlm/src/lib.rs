@@ -61,6 +61,9 @@ pub use detoxlm_plugins as plugins;
 #[cfg(feature = "profanity-check")]
 #[doc(no_inline)]
 pub use detoxlm_profanity_check as profanity_check;
+#[cfg(feature = "tch")]
+#[doc(no_inline)]
+pub use detoxlm_tch as tch;
 
 /// The frameworks, scorers and filters that configurations and command lines can name: those whose features
 /// are enabled.
@@ -82,5 +85,7 @@ pub fn registry() -> Result<Registry> {
     plugins::register(&mut registry);
     #[cfg(feature = "profanity-check")]
     profanity_check::register(&mut registry);
+    #[cfg(feature = "tch")]
+    tch::register(&mut registry)?;
     Ok(registry)
 }
