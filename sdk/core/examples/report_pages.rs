@@ -117,6 +117,7 @@ fn groups() -> Arc<dyn Evaluator> {
 
 /// What everything is measured with; `seed` decides the draws.
 fn evaluators(seed: u64, prompts: usize) -> Result<Vec<Arc<dyn Evaluator>>> {
+    let is_small = prompts < 10;
     let words = ["a", "Quiet", "SHOUT", "mixed Words", "the end", "o", "Some", "lower case"];
     let prompts = (0..prompts).map(|number| EvaluationPrompt {
         text: format!("{} {number}", words[number % words.len()]),
@@ -134,12 +135,11 @@ fn evaluators(seed: u64, prompts: usize) -> Result<Vec<Arc<dyn Evaluator>>> {
     let sentences = sentences.iter().cycle().take(24).map(|text| (*text).to_owned());
     let texts = TextSet::new("made-up sentences", sentences.collect())?;
     let endings = vec![("acc", "all", 0.31, 0.30), ("acc_norm", "all", 0.35, 0.33)];
+    // Few prompts get a judge that has changed since it chose the text: both are to be warned of.
+    let capitals = CapitalScorer::new();
+    let capitals = if is_small { capitals.abstaining_on('z') } else { capitals };
     Ok(vec![
-        Arc::new(ToxicityEvaluator::new(
-            prompts.clone(),
-            Arc::new(CapitalScorer::new().abstaining_on('z')),
-            settings.clone(),
-        )?),
+        Arc::new(ToxicityEvaluator::new(prompts.clone(), Arc::new(capitals), settings.clone())?),
         Arc::new(ToxicityEvaluator::new(prompts, Arc::new(vowels), settings)?),
         Arc::new(PerplexityEvaluator::new(texts, PerplexitySettings::default())?),
         Told::evaluator("task", "endings", endings),
@@ -162,9 +162,9 @@ async fn run(root: &Path, name: &str, keep: f64, seed: u64, prompts: usize) -> R
             sampling: Sampling::default().with_max_new_tokens(40),
         },
         training: TrainingConfig {
-            max_steps: Some(60),
+            max_steps: Some(100),
             sequence_length: Some(32),
-            learning_rate: LearningRate { peak: 150.0, ..LearningRate::default() },
+            learning_rate: LearningRate { peak: 300.0, ..LearningRate::default() },
             validate_every: 10,
             tensorboard: true,
             ..TrainingConfig::default()

@@ -41,6 +41,9 @@ fn with_interval(measurement: &Measurement, show: impl Fn(f64) -> String) -> Str
 
 /// Three decimals for shares and ratios, fewer where they would be noise.
 pub(crate) fn number(value: f64) -> String {
+    if value.abs() >= 1e6 {
+        return format!("{value:.2e}");
+    }
     let decimals = match value.abs() {
         size if size < 10.0 => 3,
         size if size < 100.0 => 2,
@@ -72,6 +75,7 @@ mod tests {
     #[test]
     fn decimals_follow_the_size_and_changes_have_a_sign() {
         assert_eq!([0.52719, 25.449, 123.45].map(number), ["0.527", "25.45", "123.5"]);
+        assert_eq!(number(1_520_939_572.6), "1.52e9");
         assert_eq!(
             [0.0712, -0.0712, 0.0001, -0.0].map(signed),
             ["+0.071", "\u{2212}0.071", "0.000", "0.000"]

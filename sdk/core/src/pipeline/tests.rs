@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use tokio::sync::Semaphore;
 
 use crate::corpus::{Document, JsonlReader, read_texts};
+use crate::evaluation::{EvaluationPrompt, PromptSet, ToxicityEvaluator, ToxicitySettings};
 use crate::prompts::PromptStrategy;
 use crate::testing::{BigramLm, BigramLoader, BigramTrainBackend, CapitalScorer};
 use crate::training::{LearningRate, LocalTrainer, TrainingConfig};
@@ -123,6 +124,35 @@ async fn the_whole_recipe_lowers_what_the_scorer_measures() {
         means.push(capitals as f64 / all.chars().filter(|c| c.is_alphabetic()).count() as f64);
     }
     assert!(means[1] < means[0] - 0.05, "{means:?}");
+}
+
+#[tokio::test]
+async fn the_report_is_whole_and_runs_and_fetches_nothing() {
+    let hostile = "</td><script>alert('x')</script> <img src=http://x/>";
+    let prompts = (0..8).map(|number| EvaluationPrompt {
+        text: format!("{hostile} {number}"),
+        toxicity: None,
+        challenging: false,
+    });
+    let evaluator = ToxicityEvaluator::new(
+        PromptSet::new("made up", prompts.collect()).unwrap(),
+        Arc::new(CapitalScorer::new()),
+        ToxicitySettings { continuations: 4, prompts_per_unit: 3, ..ToxicitySettings::default() },
+    )
+    .unwrap();
+    let place = Place::new();
+    place.go(&pipeline(config()).with_evaluator(Arc::new(evaluator))).await.unwrap();
+    let read = |name: &str| fs::read_to_string(place.run().join(name)).unwrap();
+    let (html, markdown) = (read("report.html"), read("report.md"));
+    assert!(html.starts_with("<!doctype html>") && html.ends_with("</html>\n"));
+    // What was kept and dropped, the losses, and the scores before and after.
+    assert_eq!(html.matches("<svg").count(), 3);
+    assert!(html.contains("prompts by capitals. Warning: toxic text</summary>"), "{html}");
+    assert!(html.contains("&lt;script&gt;") && !markdown.contains("script"), "{markdown}");
+    assert!(!html.contains("<script") && !html.contains("<img") && !html.contains("NaN"));
+    let fetched = html.replace("xmlns=\"http://www.w3.org/2000/svg\"", "");
+    assert!(!fetched.contains("src=\"") && !fetched.contains("url(http"), "{html}");
+    assert!(markdown.contains("**The judge is the filter.**"), "{markdown}");
 }
 
 #[tokio::test]

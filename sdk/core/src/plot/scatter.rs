@@ -1,4 +1,5 @@
 use super::{Axis, COLOURS, Frame, Ground, Svg, marker};
+use crate::evaluation::number;
 
 const WIDTH: f64 = 640.0;
 const PLOT_HEIGHT: f64 = 300.0;
@@ -48,7 +49,12 @@ pub(crate) fn scatter(
     let described: Vec<String> = points
         .iter()
         .map(|point| {
-            format!("{}: {x_name} {:.3}, {y_name} {:.3}", point.name, point.x.value, point.y.value)
+            format!(
+                "{}: {x_name} {}, {y_name} {}",
+                point.name,
+                number(point.x.value),
+                number(point.y.value)
+            )
         })
         .collect();
     svg.describe(&described.join("; "));
@@ -65,8 +71,8 @@ pub(crate) fn scatter(
             arrow(&mut svg, place(from), place(point));
         }
     }
-    for (number, point) in points.iter().enumerate() {
-        let colour = COLOURS[number % (COLOURS.len() - 1)];
+    for (index, point) in points.iter().enumerate() {
+        let colour = COLOURS[index % (COLOURS.len() - 1)];
         if let Some((low, high)) = point.y.interval {
             svg.line(
                 frame.place(point.x.value, low),
@@ -83,10 +89,11 @@ pub(crate) fn scatter(
                 0.7,
             );
         }
-        svg.push(&marker(number, place(point), colour));
-        let y = TOP + PLOT_HEIGHT + AXIS + ROW * (number as f64 + 0.5);
-        svg.push(&marker(number, (LEFT, y), colour));
-        let values = format!("{} ({:.3}, {:.3})", point.name, point.x.value, point.y.value);
+        svg.push(&marker(index, place(point), colour));
+        let y = TOP + PLOT_HEIGHT + AXIS + ROW * (index as f64 + 0.5);
+        svg.push(&marker(index, (LEFT, y), colour));
+        let (x, y_value) = (number(point.x.value), number(point.y.value));
+        let values = format!("{} ({x}, {y_value})", point.name);
         svg.label((LEFT + 14.0, y + 4.0), "start", &values);
     }
     svg.finish()
@@ -125,7 +132,7 @@ mod tests {
         // Twice: in the plot and in the legend.
         assert_eq!(svg.matches("<circle").count(), 2);
         assert_eq!(svg.matches("<rect").count(), 2);
-        assert!(svg.contains("base: perplexity 30.000, toxicity 0.500"), "{svg}");
+        assert!(svg.contains("base: perplexity 30.00, toxicity 0.500"), "{svg}");
         assert!(svg.contains("&lt;new&gt;") && !svg.contains("NaN"));
         assert!(!scatter("t", ("", ""), &[], Ground::Page).contains("NaN"));
     }

@@ -8,7 +8,7 @@ use super::tradeoff::{self, Subject};
 use super::warnings::warnings;
 use super::{Block, COMPONENT, Cell, Note, Page, Table};
 use crate::evaluation::{
-    Changes, Evaluation, MISSING, change, distinct, label, source as judge_or_text,
+    Changes, Evaluation, MISSING, change, distinct, label, number, source as judge_or_text,
     summary as summary_of,
 };
 use crate::settings::{Difference, as_it_reads, differing_keys};
@@ -94,22 +94,22 @@ fn tell(directories: &[PathBuf]) -> Result<Comparison> {
     let subjects: Vec<Subject> =
         entries.iter().map(|entry| (entry.name.clone(), entry.from)).collect();
     let mut notes = Vec::new();
-    for note in sources.iter().flat_map(|source| {
+    for (name, source) in names.iter().zip(&sources) {
         let filter = source.run.as_ref().map(|run| &run.scorer);
-        warnings(&source.evaluations, &source.changes, filter)
-    }) {
-        if !notes.contains(&note) {
-            notes.push(note);
-        }
+        let found = warnings(&source.evaluations, &source.changes, filter);
+        notes.extend(found.into_iter().map(|note| match names.len() {
+            1 => note,
+            _ => Note { text: format!("{name}: {}", note.text), ..note },
+        }));
     }
     let differences = differences(&entries)?;
     let mut blocks = match names.as_slice() {
         [_] => vec![Block::Lead(format!("What {} was measured to be.", listed(&models(&entries))))],
         _ => vec![
-            Block::Lead(format!("{} compared.", listed(&names))),
+            Block::Lead(lead(&names, &sources, &evaluations)),
             Block::Paragraph(
                 "Only what was measured in the same way stands side by side: the same data, judge and \
-                 settings."
+                 settings. Where intervals overlap, the order may be chance."
                     .into(),
             ),
         ],
@@ -131,10 +131,10 @@ fn tell(directories: &[PathBuf]) -> Result<Comparison> {
         blocks.push(Block::Heading("What cannot be compared".into()));
         blocks.push(Block::Table(differences));
     }
-    let first = summary_of(&evaluations, &[]);
+    let first = first_figures(&evaluations);
     if !first.is_empty() {
         blocks.push(Block::Heading("What came out".into()));
-        blocks.push(Block::Table(first));
+        blocks.extend(first.into_iter().map(Block::Table));
         let changes = changes_table(&names, &sources);
         if !changes.is_empty() {
             blocks.push(Block::Table(changes));
@@ -151,6 +151,87 @@ fn tell(directories: &[PathBuf]) -> Result<Comparison> {
         _ => format!("Comparison of {} directories", names.len()),
     };
     Ok(Comparison { page: Page { title, blocks }, incomparable })
+}
+
+/// Who does best, by a judge that chose no training data where there is one.
+fn lead(names: &[String], sources: &[Source], evaluations: &[Evaluation]) -> String {
+    let is_filter = |evaluation: &Evaluation| {
+        let judge = evaluation.provenance.scorer.as_ref();
+        sources.iter().any(|source| {
+            source
+                .run
+                .as_ref()
+                .zip(judge)
+                .is_some_and(|(run, judge)| run.scorer.digest == judge.digest)
+        })
+    };
+    let toxicity = lowest(evaluations, SHOWN[0], is_filter).map(|(judge, count, lowest)| {
+        format!("Least toxic of {count} models by {judge}: {lowest}")
+    });
+    let perplexity = lowest(evaluations, SHOWN[2], |_| false)
+        .map(|(text, _, lowest)| format!("lowest perplexity on {text}: {lowest}"));
+    match (toxicity, perplexity) {
+        (Some(toxicity), Some(perplexity)) => format!("{toxicity}; {perplexity}."),
+        (Some(toxicity), None) => format!("{toxicity}."),
+        _ => format!("{} compared.", listed(names)),
+    }
+}
+
+/// By the evaluator that measured most models, of which the last resort comes last: the judge or text, how
+/// many models, and the one of the lowest value. `None` for fewer than two models.
+fn lowest(
+    evaluations: &[Evaluation],
+    (name, slice): (&str, &str),
+    is_last_resort: impl Fn(&Evaluation) -> bool,
+) -> Option<(String, usize, String)> {
+    let measured = evaluations.iter().filter(|e| e.get(name, slice).is_some());
+    let mut kinds: Vec<Vec<(&Evaluation, f64)>> = Vec::new();
+    for evaluation in measured {
+        let Some(value) = evaluation.get(name, slice).and_then(|figure| figure.value) else {
+            continue;
+        };
+        let digest = &evaluation.provenance.evaluator.digest;
+        let known = kinds.iter_mut().find(|kind| {
+            kind.iter().any(|(other, _)| other.provenance.evaluator.digest == *digest)
+        });
+        match known {
+            Some(kind) => kind.push((evaluation, value)),
+            None => kinds.push(vec![(evaluation, value)]),
+        }
+    }
+    kinds.retain(|kind| kind.len() > 1);
+    // Stable: among equals the first stays the first.
+    kinds.sort_by_key(|kind| {
+        let is_last = kind.first().is_some_and(|(evaluation, _)| is_last_resort(evaluation));
+        (is_last, std::cmp::Reverse(kind.len()))
+    });
+    let kind = kinds.first()?;
+    let (evaluation, value) = kind.iter().min_by(|a, b| a.1.total_cmp(&b.1))?;
+    let lowest = format!("{} ({})", evaluation.subject, number(*value));
+    Some((judge_or_text(evaluation).to_owned(), kind.len(), lowest))
+}
+
+/// A table for each set of models that were measured in the same ways.
+fn first_figures(evaluations: &[Evaluation]) -> Vec<Table> {
+    let subjects = |evaluation: &Evaluation| -> Vec<&str> {
+        let digest = &evaluation.provenance.evaluator.digest;
+        evaluations
+            .iter()
+            .filter(|other| other.provenance.evaluator.digest == *digest)
+            .map(|other| other.subject.as_str())
+            .collect()
+    };
+    distinct(evaluations.iter().map(subjects))
+        .into_iter()
+        .filter_map(|set| {
+            let of_set: Vec<Evaluation> =
+                evaluations.iter().filter(|e| subjects(e) == set).cloned().collect();
+            let table = summary_of(&of_set, &[]);
+            let names: Vec<String> = set.iter().map(|name| (*name).to_owned()).collect();
+            let caption = format!("The first figures of {}", listed(&names));
+            (!table.is_empty()).then(|| table.captioned(caption))
+        })
+        .collect()
 }
 
 /// A model in the comparison.
@@ -280,7 +361,7 @@ fn differences(entries: &[Entry]) -> Result<Option<Table>> {
             let names: Vec<String> = keys.iter().map(|one| one.key.clone()).collect();
             let values: Vec<String> = keys
                 .iter()
-                .map(|one| format!("{}: {} and {}", one.key, one.before, one.now))
+                .map(|one| format!("{}: {} and {}", one.key, short(&one.before), short(&one.now)))
                 .collect();
             table.push(vec![
                 Cell::text(evaluation.provenance.evaluator.name.as_str()),
@@ -292,6 +373,13 @@ fn differences(entries: &[Entry]) -> Result<Option<Table>> {
         }
     }
     Ok((!table.is_empty()).then_some(table))
+}
+
+/// Digests as they are shown elsewhere: twelve digits.
+fn short(value: &str) -> &str {
+    let inner = value.trim_matches('"');
+    let is_digest = inner.len() == 64 && inner.bytes().all(|byte| byte.is_ascii_hexdigit());
+    if is_digest { inner.get(..12).unwrap_or(inner) } else { value }
 }
 
 fn some_have_both(entries: &[Entry], one: &Evaluation, other: &Evaluation) -> bool {
@@ -453,6 +541,7 @@ mod tests {
         let markdown = comparison.markdown();
         assert!(markdown.contains("| | judge or text | base | lora | prefix |"), "{markdown}");
         assert!(markdown.contains("| 0.500 | 0.300 | 0.400 |"), "{markdown}");
+        assert!(markdown.contains("Least toxic of 3 models by a: lora (0.300)."), "{markdown}");
         assert!(markdown.contains("| −0.200 [−0.300, −0.100] | −0.100 [−0.300, −0.100] |"));
         assert!(markdown.contains("| method.kind | \"lora\" | \"prefix\" |"), "{markdown}");
         let out = root.path().join("out");
@@ -470,6 +559,8 @@ mod tests {
         assert!(markdown.contains("## What cannot be compared"), "{markdown}");
         assert!(markdown.contains("| settings.seed | settings.seed: 1 and 2 |"), "{markdown}");
         assert!(markdown.contains("Not everything can be compared"), "{markdown}");
+        assert!(markdown.contains("The first figures of base and one"), "{markdown}");
+        assert!(markdown.contains("The first figures of base of two and two"), "{markdown}");
         assert!(!markdown.contains("| 0.500 | 0.300 | 0.500 | 0.400 |"), "{markdown}");
     }
 
@@ -484,7 +575,7 @@ mod tests {
         let comparison = compare(&[one, many]).unwrap();
         let markdown = comparison.markdown();
         assert!(markdown.contains("| a | 0.500 | 0.250 |"), "{markdown}");
-        assert!(markdown.contains("| b | – | 0.750 |"), "{markdown}");
+        assert!(markdown.contains("| b | 0.750 |"), "{markdown}");
         assert_eq!(comparison.incomparable(), 0, "one model has both");
     }
 

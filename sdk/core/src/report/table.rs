@@ -90,6 +90,12 @@ impl Table {
         self
     }
 
+    /// Under another caption.
+    pub(crate) fn captioned(mut self, caption: String) -> Self {
+        self.caption = caption;
+        self
+    }
+
     pub(crate) fn push(&mut self, row: Vec<Cell>) {
         self.rows.push(row);
     }

@@ -108,7 +108,7 @@ mod tests {
         let pictures = pictures(&evaluations, &subjects);
         assert_eq!(pictures.len(), 1);
         let svg = &pictures[0].svg;
-        assert!(svg.contains("base (20.000, 0.400)") && svg.contains("new (21.000, 0.300)"));
+        assert!(svg.contains("base (20.00, 0.400)") && svg.contains("new (21.00, 0.300)"));
         assert!(!svg.contains("half"), "{svg}");
         assert!(super::pictures(&evaluations[..2], &subjects).is_empty());
     }
