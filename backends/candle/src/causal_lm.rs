@@ -9,13 +9,13 @@ use detoxlm_core::causal_lm::{
     CausalLm, CausalLmCapabilities, DecodeSession, HfTokenizer, TokenLikelihood, TokenSequence,
     Tokenizer,
 };
-use detoxlm_core::{DigestBuilder, Error, ErrorKind, Info, ModelDirectory, Result};
+use detoxlm_core::{DigestBuilder, Info, ModelDirectory, Result};
+use detoxlm_transformer::material::fitting_tokenizer;
 use rayon::ThreadPool;
 
 use crate::adapters;
-use crate::architecture::Architecture;
 use crate::checkpoint::Checkpoint;
-use crate::error::{COMPONENT, error};
+use crate::error::COMPONENT;
 use crate::families;
 use crate::inference::{Engine, Session};
 use crate::options::CandleOptions;
@@ -111,29 +111,4 @@ impl fmt::Debug for CandleLm {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("CandleLm").field("info", &self.info).finish_non_exhaustive()
     }
-}
-
-/// The directory's tokenizer, if every id of it has an embedding.
-pub(crate) fn fitting_tokenizer(
-    directory: &ModelDirectory,
-    architecture: &Architecture,
-) -> Result<HfTokenizer> {
-    let tokenizer = directory.tokenizer()?;
-    if tokenizer.size() > architecture.vocabulary {
-        return Err(too_many_tokens(directory, tokenizer.size(), architecture.vocabulary));
-    }
-    Ok(tokenizer)
-}
-
-fn too_many_tokens(directory: &ModelDirectory, tokens: usize, rows: usize) -> Error {
-    error(
-        ErrorKind::Incompatible,
-        "load the model",
-        format!(
-            "its {tokens} tokens are more than the {rows} embeddings of the model ({}: `vocab_size`)",
-            directory.path().join("config.json").display(),
-        ),
-    )
-    .with_path(directory.path().join("tokenizer.json"))
-    .with_remedy("use the tokenizer.json and the weights of the same model")
 }

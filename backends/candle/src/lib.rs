@@ -48,34 +48,29 @@
 // Nothing a user can cause may panic; tests, which the workspace's lints also cover, may.
 #![warn(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
-mod adapters;
-mod architecture;
 mod causal_lm;
-mod checkpoint;
 mod classifier;
 #[cfg(feature = "embedded")]
 mod embedded;
 mod error;
-mod families;
-mod half_precision;
 mod inference;
-mod initialise;
 mod llama2c;
 mod loader;
 mod merge;
-mod model_files;
 mod options;
-mod rotary;
-mod safetensors_file;
+mod rope;
 mod training;
-mod weights;
+
+// What has no tensor in it is shared with other backends, and is called here as if it were ours.
+use detoxlm_transformer::{
+    adapters, architecture, checkpoint, families, model_files, safetensors_file, weights,
+};
+pub use detoxlm_transformer::{initialise, to_half_precision};
 
 pub use causal_lm::CandleLm;
 pub use classifier::CandleDistiller;
 #[cfg(feature = "embedded")]
 pub use embedded::write_embedded_model;
-pub use half_precision::to_half_precision;
-pub use initialise::initialise;
 pub use llama2c::convert_llama2c;
 pub use loader::{CandleLoader, register};
 pub use merge::{MergeCheck, merge};

@@ -2,7 +2,6 @@
 
 use std::path::Path;
 
-use candle_fused_ops::WeightLayout;
 use detoxlm_core::adapter::AdapterDirectory;
 use detoxlm_core::causal_lm::{CausalLm, Logits, RowTokens};
 use detoxlm_core::files::create_new_directory;
@@ -10,7 +9,7 @@ use detoxlm_core::{ErrorKind, ModelDirectory, Result};
 use rayon::prelude::*;
 
 use crate::adapters::{self, AdaptationValues, LowRank};
-use crate::architecture::{Architecture, Parameter};
+use crate::architecture::{Architecture, Parameter, WeightLayout};
 use crate::checkpoint::Checkpoint;
 use crate::error::error;
 use crate::safetensors_file::{self, Entry};

@@ -16,6 +16,7 @@ use crate::adapters::AdaptationValues;
 use crate::architecture::{Activation, Architecture};
 use crate::checkpoint::Checkpoint;
 use crate::error::internal;
+use crate::rope;
 
 /// Tokens of one pass: enough for the weights to be read rarely, few enough for the activations to
 /// stay in the last-level cache.
@@ -55,13 +56,8 @@ pub(crate) struct Engine {
 impl Base {
     fn load(architecture: Architecture, checkpoint: &Checkpoint) -> Result<Self> {
         let packer = Packer { architecture: &architecture, checkpoint };
-        let rotary = architecture
-            .rotary
-            .map(|rotary| {
-                rotary.decoding_table(architecture.head_width, architecture.context_length)
-            })
-            .transpose()
-            .map_err(internal("prepare the positions"))?;
+        let rotary =
+            rope::decoding_table(&architecture).map_err(internal("prepare the positions"))?;
         Ok(Self {
             embedding: packer.values(architecture.embedding)?,
             position_embedding: architecture
@@ -256,7 +252,7 @@ impl Base {
             heads,
             kv_heads,
             head_dim: head_width,
-            scale: attention_scale(head_width),
+            scale: self.architecture.attention_scale(),
         };
         let attended = room(&mut scratch.attended, size * queries);
         cached_attention(
@@ -317,9 +313,4 @@ impl Base {
         }
         add_assign(hidden, update)
     }
-}
-
-/// `1 / sqrt(head_width)` (Vaswani et al. 2017).
-pub(crate) fn attention_scale(head_width: usize) -> f32 {
-    1.0 / (head_width as f32).sqrt()
 }

@@ -7,5 +7,5 @@ mod packed;
 mod scratch;
 mod session;
 
-pub(crate) use engine::{Engine, attention_scale};
+pub(crate) use engine::Engine;
 pub(crate) use session::Session;

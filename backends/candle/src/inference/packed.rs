@@ -1,12 +1,12 @@
 //! Weights in the form in which the kernels read them.
 
 use candle_core::{Device, Tensor};
-use candle_fused_ops::WeightLayout;
 use candle_fused_ops::infer::{self, PackedLinear, PackedPrecision};
 use detoxlm_core::Result;
 
 use crate::architecture::{
     Activation, Affine, Architecture, Block, FeedForward, Norm, Parameter, Projections,
+    WeightLayout,
 };
 use crate::checkpoint::Checkpoint;
 use crate::error::internal;

@@ -3,7 +3,6 @@
 pub(crate) mod adamw;
 mod backend;
 mod backward;
-mod export;
 pub(crate) mod gradients;
 mod network;
 mod session;

@@ -11,8 +11,9 @@ use detoxlm_core::training::{BottleneckActivation, TokenBatch};
 use crate::adapters::{Adaptation, BottleneckInput, BottleneckNetwork, Prefix, PrefixSource};
 use crate::architecture::{
     Activation, Affine, Architecture, Block, FeedForward, Norm, Parameter, Projections,
+    WeightLayout as StoredLayout,
 };
-use crate::inference::attention_scale;
+use crate::rope;
 
 /// A transformer, and what is added to it, over parameters that are kept elsewhere.
 #[derive(Clone, Debug)]
@@ -24,12 +25,7 @@ pub(super) struct Network {
 
 impl Network {
     pub(super) fn new(architecture: Architecture, adaptation: Adaptation) -> Result<Self> {
-        let rope = architecture
-            .rotary
-            .map(|rotary| {
-                rotary.training_table(architecture.head_width, architecture.context_length)
-            })
-            .transpose()?;
+        let rope = rope::training_table(&architecture)?;
         Ok(Self { architecture, adaptation, rope })
     }
 
@@ -154,7 +150,10 @@ impl Pass<'_> {
 
     /// A linear layer of the base with its low-rank update.
     fn affine(&self, affine: Affine, x: &Tensor) -> Result<Tensor> {
-        let layout = self.network.architecture.layout;
+        let layout = match self.network.architecture.layout {
+            StoredLayout::InOut => WeightLayout::InOut,
+            StoredLayout::OutIn => WeightLayout::OutIn,
+        };
         let bias = affine.bias.map(|bias| self.get(bias));
         let y = linear(x, self.get(affine.weight), bias, layout)?;
         let Some(update) = self.network.adaptation.low_rank(affine.weight) else { return Ok(y) };
@@ -204,7 +203,7 @@ impl Pass<'_> {
             heads,
             kv_heads,
             head_dim: head_width,
-            scale: attention_scale(head_width),
+            scale: self.network.architecture.attention_scale(),
             rope: self.network.rope.clone(),
         };
         let attended = match (block.projections, prefix) {

@@ -1,26 +1,25 @@
 //! A model under training.
 
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use candle_core::{Device, Result as CandleResult, Tensor, Var};
-use detoxlm_core::adapter::{AdapterBase, AdapterDirectory};
 use detoxlm_core::causal_lm::{HfTokenizer, Tokenizer};
-use detoxlm_core::corpus::read_texts;
 use detoxlm_core::training::{BatchLoss, ParameterCounts, TokenBatch, TrainSession, TrainingJob};
-use detoxlm_core::{Error, ErrorKind, ModelDirectory, Result};
+use detoxlm_core::{Error, ModelDirectory, Result};
+use detoxlm_transformer::export;
+use detoxlm_transformer::material::{check_batch, first_tokens, fitting_tokenizer};
 use rayon::ThreadPool;
 
 use super::adamw::AdamW;
 use super::gradients::Gradients;
 use super::network::Network;
-use super::{backward, export, state};
+use super::{backward, state};
 use crate::adapters::{AddedMethod, STORED_PREFIX};
 use crate::architecture::{Architecture, Parameter, ParameterSpec};
-use crate::causal_lm::fitting_tokenizer;
 use crate::checkpoint::Checkpoint;
-use crate::error::{error, internal};
+use crate::error::internal;
 use crate::families;
 use crate::inference::Engine;
 
@@ -94,31 +93,8 @@ impl Session {
         })
     }
 
-    /// That the batch is as it says and its ids are in the vocabulary.
     fn check(&self, batch: &TokenBatch) -> Result<()> {
-        let refuse = |message: String| Err(error(ErrorKind::InvalidInput, OPERATION, message));
-        let TokenBatch { inputs, targets, sequences, length } = batch;
-        let tokens = sequences.checked_mul(*length).filter(|&tokens| tokens > 0);
-        if tokens != Some(inputs.len()) || tokens != Some(targets.len()) {
-            return refuse(format!(
-                "{} inputs and {} targets are not {sequences} sequences of {length} tokens",
-                inputs.len(),
-                targets.len(),
-            ));
-        }
-        if *length > self.context_length() {
-            return refuse(format!(
-                "a sequence of {length} tokens is longer than the context of {}",
-                self.context_length(),
-            ));
-        }
-        let vocabulary = self.vocabulary();
-        match inputs.iter().chain(targets).find(|&&token| token as usize >= vocabulary) {
-            Some(token) => {
-                refuse(format!("token {token} is not in the vocabulary of {vocabulary}"))
-            }
-            None => Ok(()),
-        }
+        check_batch(batch, self.context_length(), self.vocabulary())
     }
 
     /// All parameters in the network's order; the trained ones as variables, or cut off from them.
@@ -166,22 +142,6 @@ impl Session {
 fn read_all(architecture: &Architecture, checkpoint: &Checkpoint) -> Result<Vec<Tensor>> {
     let read = |(index, spec)| tensor((spec, checkpoint.read(architecture, Parameter(index))?));
     architecture.parameters.iter().enumerate().map(read).collect()
-}
-
-/// The first tokens of a corpus as training sees them, each document ended; from the beginning again
-/// where there are too few.
-fn first_tokens(corpus: &[PathBuf], tokenizer: &HfTokenizer, count: usize) -> Result<Vec<u32>> {
-    let mut tokens = vec![tokenizer.bos()];
-    'reading: for path in corpus {
-        for text in read_texts(path)? {
-            tokens.extend(tokenizer.encode(&text?)?);
-            tokens.extend(tokenizer.eos().first());
-            if tokens.len() >= count {
-                break 'reading;
-            }
-        }
-    }
-    Ok(tokens.iter().copied().cycle().take(count).collect())
 }
 
 fn tensor((spec, values): (&ParameterSpec, Vec<f32>)) -> Result<Tensor> {
@@ -260,16 +220,24 @@ impl TrainSession for Session {
     }
 
     fn export(&self, directory: &Path) -> Result<()> {
-        let trained: Vec<_> = self.variables.iter().map(Var::as_tensor).collect();
+        let architecture = self.network.architecture();
         let Some(added) = &self.added else {
-            return export::model(&self.base, &self.names, &trained, directory);
+            let trained: Vec<_> = self.variables.iter().map(Var::as_tensor).collect();
+            return state::with_entries(&self.names, &trained, |entries| {
+                export::model(&self.base, entries, directory)
+            });
         };
-        let base = AdapterBase::of(&self.base, self.network.architecture().width)?;
-        AdapterDirectory::write(directory, &added.config, &base)?;
-        let file = directory.join(added.config.weights_file());
+        let adapter = |names: &[String], tensors: &[&Tensor]| {
+            state::with_entries(names, tensors, |entries| {
+                export::adapter(&self.base, architecture, &added.config, entries, directory)
+            })
+        };
         match self.pool.install(|| self.stored_prefix()).map_err(failed)? {
-            Some(prefix) => export::tensors(&[STORED_PREFIX.to_owned()], &[&prefix], &file),
-            None => export::tensors(&self.names, &trained, &file),
+            Some(prefix) => adapter(&[STORED_PREFIX.to_owned()], &[&prefix]),
+            None => {
+                let trained: Vec<_> = self.variables.iter().map(Var::as_tensor).collect();
+                adapter(&self.names, &trained)
+            }
         }
     }
 }

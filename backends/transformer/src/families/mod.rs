@@ -19,7 +19,10 @@ const FAMILIES: [(&str, Describe); 3] =
     [("gpt2", gpt2::describe), ("llama", llama::llama), ("qwen2", llama::qwen2)];
 
 /// What the configuration of a model directory describes.
-pub(crate) fn describe(directory: &ModelDirectory) -> Result<Architecture> {
+///
+/// # Errors
+/// When the family is not known, or a setting asks for what is not built; it is named.
+pub fn describe(directory: &ModelDirectory) -> Result<Architecture> {
     let model_type = directory.model_type()?;
     let Some((_, describe)) = FAMILIES.iter().find(|(name, _)| *name == model_type) else {
         let supported = FAMILIES.map(|(name, _)| name).join(", ");

@@ -13,11 +13,21 @@ use crate::error::{COMPONENT, error};
 
 /// What a file holds under one name.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Entry<'a> {
+pub enum Entry<'a> {
     /// Row-major, of this shape.
-    Tensor { shape: &'a [usize], values: &'a [f32] },
+    Tensor {
+        /// Its dimensions.
+        shape: &'a [usize],
+        /// As many as the shape says.
+        values: &'a [f32],
+    },
     /// The same, stored in half precision.
-    Half { shape: &'a [usize], values: &'a [f32] },
+    Half {
+        /// Its dimensions.
+        shape: &'a [usize],
+        /// As many as the shape says.
+        values: &'a [f32],
+    },
     /// A scalar.
     Counter(u64),
 }
@@ -66,7 +76,10 @@ fn to_bytes<const N: usize>(values: &[f32], convert: impl Fn(f32) -> [u8; N]) ->
 }
 
 /// Writes a file. One tensor at a time is copied into the byte order of the format.
-pub(crate) fn write(path: &Path, entries: Vec<(String, Entry<'_>)>) -> Result<()> {
+///
+/// # Errors
+/// When it cannot be written.
+pub fn write(path: &Path, entries: Vec<(String, Entry<'_>)>) -> Result<()> {
     // `transformers` refuses weights that do not say which framework's layout they have.
     let metadata = HashMap::from([("format".to_owned(), "pt".to_owned())]);
     serialize_to_file(entries, Some(metadata), path).map_err(|e| match e {

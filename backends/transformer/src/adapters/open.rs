@@ -19,10 +19,7 @@ const OPERATION: &str = "load the adapter";
 /// # Errors
 /// When a tensor is missing, of another shape than the model asks for, or has no place in it: the
 /// tensor and the file are named.
-pub(crate) fn open(
-    architecture: &Architecture,
-    directory: &AdapterDirectory,
-) -> Result<AdaptationValues> {
+pub fn open(architecture: &Architecture, directory: &AdapterDirectory) -> Result<AdaptationValues> {
     let file = File { weights: Weights::open(&[directory.weights()])?, directory };
     let adaptation = match directory.config() {
         AdapterConfig::Lora(config) => file.lora(architecture, config)?,

@@ -23,7 +23,10 @@ const COMPANIONS: [&str; 10] = [
 
 /// Writes the configuration of `base`, with the type that the weights will have (`float32`,
 /// `float16`), and copies its tokenizer and generation settings.
-pub(crate) fn copy(base: &ModelDirectory, dtype: &str, directory: &Path) -> Result<()> {
+///
+/// # Errors
+/// When a file cannot be read or written.
+pub fn copy(base: &ModelDirectory, dtype: &str, directory: &Path) -> Result<()> {
     write_json(directory.join("config.json"), &with_dtype(base.config().clone(), dtype))?;
     for name in COMPANIONS {
         let source = base.path().join(name);

@@ -1,13 +1,12 @@
 //! GPT-2 (Radford et al. 2019): learned positions, layer norm, GELU, matrices stored (in, out).
 
-use candle_fused_ops::WeightLayout;
 use detoxlm_core::Result;
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::Config;
 use crate::architecture::{
-    Activation, Architecture, Block, FeedForward, ParameterList, Projections,
+    Activation, Architecture, Block, FeedForward, ParameterList, Projections, WeightLayout,
 };
 
 /// The keys of `GPT2Config` that decide the computation; defaults are the class's.

@@ -1,13 +1,14 @@
 //! Llama (Touvron et al. 2023) and Qwen2 (Yang et al. 2024), which differs by its biases: rotary
 //! positions, RMS norm, SwiGLU, matrices stored (out, in).
 
-use candle_fused_ops::WeightLayout;
 use detoxlm_core::Result;
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::{Config, rope};
-use crate::architecture::{Architecture, Block, FeedForward, ParameterList, Projections};
+use crate::architecture::{
+    Architecture, Block, FeedForward, ParameterList, Projections, WeightLayout,
+};
 
 /// The keys of `LlamaConfig` and `Qwen2Config` that decide the computation; defaults are theirs.
 #[derive(Deserialize)]

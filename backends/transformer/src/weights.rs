@@ -19,7 +19,7 @@ const CHUNK: usize = 1 << 16;
 
 /// Open weight files. Nothing is read before a tensor is asked for.
 #[derive(Debug)]
-pub(crate) struct Weights {
+pub struct Weights {
     files: Vec<WeightFile>,
     tensors: BTreeMap<String, Stored>,
 }
@@ -45,7 +45,7 @@ impl Weights {
     ///
     /// # Errors
     /// When a file cannot be read, is not what its header says, or two hold a tensor of one name.
-    pub(crate) fn open(paths: &[PathBuf]) -> Result<Self> {
+    pub fn open(paths: &[PathBuf]) -> Result<Self> {
         let mut weights = Self { files: Vec::with_capacity(paths.len()), tensors: BTreeMap::new() };
         for path in paths {
             weights.add(path)?;
@@ -82,12 +82,13 @@ impl Weights {
         Ok(())
     }
 
-    pub(crate) fn contains(&self, name: &str) -> bool {
+    /// Whether there is a tensor of this name.
+    pub fn contains(&self, name: &str) -> bool {
         self.tensors.contains_key(name)
     }
 
     /// Every tensor's name, in order, and its file.
-    pub(crate) fn names(&self) -> impl Iterator<Item = (&str, &Path)> {
+    pub fn names(&self) -> impl Iterator<Item = (&str, &Path)> {
         self.tensors.iter().map(|(name, at)| (name.as_str(), self.files[at.file].path.as_path()))
     }
 
@@ -95,7 +96,7 @@ impl Weights {
     ///
     /// # Errors
     /// When it is missing.
-    pub(crate) fn shape(&self, name: &str) -> Result<&[usize]> {
+    pub fn shape(&self, name: &str) -> Result<&[usize]> {
         let stored = self.tensors.get(name).ok_or_else(|| self.missing(name))?;
         Ok(&stored.shape)
     }
@@ -104,7 +105,7 @@ impl Weights {
     ///
     /// # Errors
     /// When it is missing, of another shape, or not of floating-point numbers.
-    pub(crate) fn read(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>> {
+    pub fn read(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>> {
         let Some(stored) = self.tensors.get(name) else {
             return Err(self.missing(name).with_remedy(
                 "the configuration describes one with this tensor: use the weights and the \
@@ -137,7 +138,7 @@ impl Weights {
     ///
     /// # Errors
     /// When it is missing or not one 64-bit unsigned number.
-    pub(crate) fn read_counter(&self, name: &str) -> Result<u64> {
+    pub fn read_counter(&self, name: &str) -> Result<u64> {
         let stored = self.tensors.get(name).filter(|stored| stored.dtype == Dtype::U64);
         stored
             .and_then(|stored| self.files[stored.file].bytes.get(stored.range.clone()))

@@ -3,35 +3,47 @@
 //! A family turns its `config.json` into an [`Architecture`]; the training forward and the decode
 //! engine know nothing else about it.
 
-use candle_fused_ops::WeightLayout;
-
 use crate::rotary::Rotary;
+
+/// How a matrix is stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WeightLayout {
+    /// (in, out), as GPT-2's: `x W`.
+    InOut,
+    /// (out, in), as PyTorch's linear layers: `x W^T`.
+    OutIn,
+}
 
 /// A parameter, as its index in [`Architecture::parameters`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Parameter(pub(crate) usize);
+pub struct Parameter(
+    /// The index.
+    pub usize,
+);
 
 /// Name and shape of a parameter in a checkpoint.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct ParameterSpec {
+pub struct ParameterSpec {
     /// Without the prefix that a checkpoint may leave out.
-    pub(crate) name: String,
-    pub(crate) shape: Vec<usize>,
+    pub name: String,
+    /// As stored.
+    pub shape: Vec<usize>,
     /// Whether the family's prefix belongs in front: to everything but the output head.
-    pub(crate) prefixed: bool,
-    pub(crate) role: Role,
+    pub prefixed: bool,
+    /// What it does.
+    pub role: Role,
 }
 
 impl ParameterSpec {
     /// How many numbers it is.
-    pub(crate) fn size(&self) -> u64 {
+    pub fn size(&self) -> u64 {
         self.shape.iter().product::<usize>() as u64
     }
 }
 
 /// What a parameter does, which decides how it begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Role {
+pub enum Role {
     /// A matrix, an embedding or the head.
     Weight,
     /// What a norm multiplies by.
@@ -42,61 +54,95 @@ pub(crate) enum Role {
 
 /// `x W + b`.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Affine {
-    pub(crate) weight: Parameter,
-    pub(crate) bias: Option<Parameter>,
-    pub(crate) input: usize,
-    pub(crate) output: usize,
+pub struct Affine {
+    /// `W`.
+    pub weight: Parameter,
+    /// `b`.
+    pub bias: Option<Parameter>,
+    /// Columns of `x`.
+    pub input: usize,
+    /// Columns of the result.
+    pub output: usize,
 }
 
+/// How a vector is normalised.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Norm {
-    Layer { weight: Parameter, bias: Parameter },
-    Rms { weight: Parameter },
+pub enum Norm {
+    /// To mean 0 and variance 1 (Ba et al. 2016).
+    Layer {
+        /// What the result is multiplied by.
+        weight: Parameter,
+        /// What is added to it.
+        bias: Parameter,
+    },
+    /// To a mean square of 1 (Zhang and Sennrich 2019).
+    Rms {
+        /// What the result is multiplied by.
+        weight: Parameter,
+    },
 }
 
 /// How query, key and value are projected.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Projections {
+pub enum Projections {
     /// By one matrix, its outputs side by side.
     Fused(Affine),
+    /// By a matrix each.
     Separate {
+        /// Of the queries.
         query: Affine,
+        /// Of the keys.
         key: Affine,
+        /// Of the values.
         value: Affine,
     },
 }
 
 /// An element-wise non-linearity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Activation {
+pub enum Activation {
+    /// GELU by its approximation with `tanh` (Hendrycks and Gimpel 2016).
     GeluTanh,
+    /// GELU by the error function.
     GeluErf,
 }
 
+/// The network after attention.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum FeedForward {
+pub enum FeedForward {
+    /// `down(activation(up(x)))`.
     Plain {
+        /// To the inner width.
         up: Affine,
+        /// What is applied there.
         activation: Activation,
+        /// Back to the width.
         down: Affine,
     },
     /// `down(silu(gate(x)) * up(x))` (Shazeer 2020).
     SwiGlu {
+        /// To the inner width, through `silu`.
         gate: Affine,
+        /// To the inner width.
         up: Affine,
+        /// Back to the width.
         down: Affine,
     },
 }
 
 /// `x + attention(norm(x))`, then `x + feed_forward(norm(x))`.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Block {
-    pub(crate) attention_norm: Norm,
-    pub(crate) projections: Projections,
-    pub(crate) attention_output: Affine,
-    pub(crate) feed_forward_norm: Norm,
-    pub(crate) feed_forward: FeedForward,
+pub struct Block {
+    /// Before attention.
+    pub attention_norm: Norm,
+    /// Of queries, keys and values.
+    pub projections: Projections,
+    /// From the heads to the residual stream.
+    pub attention_output: Affine,
+    /// Before the feed-forward network.
+    pub feed_forward_norm: Norm,
+    /// The feed-forward network.
+    pub feed_forward: FeedForward,
 }
 
 impl Block {
@@ -117,63 +163,83 @@ impl Block {
 
 /// A matrix of a block under the name of its module.
 #[derive(Clone, Debug)]
-pub(crate) struct LinearModule {
+pub struct LinearModule {
     /// Such as `h.0.attn.c_attn`.
-    pub(crate) name: String,
-    pub(crate) affine: Affine,
+    pub name: String,
+    /// The matrix.
+    pub affine: Affine,
 }
 
 /// A pre-norm, decoder-only transformer.
 #[derive(Clone, Debug)]
-pub(crate) struct Architecture {
+pub struct Architecture {
     /// `model_type` of the configuration.
-    pub(crate) family: &'static str,
+    pub family: &'static str,
     /// What a checkpoint puts, or leaves out, before the name of every parameter but the head's.
-    pub(crate) prefix: &'static str,
+    pub prefix: &'static str,
     /// What a checkpoint calls the list of blocks.
-    pub(crate) block_list: &'static str,
+    pub block_list: &'static str,
     /// Ends of the names of buffers that old checkpoints hold and nobody reads.
-    pub(crate) ignored: &'static [&'static str],
-    pub(crate) vocabulary: usize,
-    pub(crate) context_length: usize,
-    pub(crate) width: usize,
-    pub(crate) heads: usize,
+    pub ignored: &'static [&'static str],
+    /// Rows of the embedding, and logits of a position.
+    pub vocabulary: usize,
+    /// The most tokens of a sequence.
+    pub context_length: usize,
+    /// Columns of the residual stream.
+    pub width: usize,
+    /// Heads of queries.
+    pub heads: usize,
     /// Heads of keys and values; each serves `heads / kv_heads` query heads (Ainslie et al. 2023).
-    pub(crate) kv_heads: usize,
-    pub(crate) head_width: usize,
-    pub(crate) inner_width: usize,
+    pub kv_heads: usize,
+    /// Columns of a head.
+    pub head_width: usize,
+    /// Columns inside the feed-forward network.
+    pub inner_width: usize,
     /// Added to the variance in every norm.
-    pub(crate) epsilon: f64,
+    pub epsilon: f64,
     /// Of all matrices but the embeddings, which are (rows, width), and the head, which is (out, in).
-    pub(crate) layout: WeightLayout,
-    pub(crate) rotary: Option<Rotary>,
-    pub(crate) parameters: Vec<ParameterSpec>,
-    pub(crate) embedding: Parameter,
-    pub(crate) position_embedding: Option<Parameter>,
-    pub(crate) blocks: Vec<Block>,
-    pub(crate) final_norm: Norm,
+    pub layout: WeightLayout,
+    /// Where positions are angles.
+    pub rotary: Option<Rotary>,
+    /// Every parameter, in the order of their indices.
+    pub parameters: Vec<ParameterSpec>,
+    /// Of tokens: (vocabulary, width).
+    pub embedding: Parameter,
+    /// Where positions are learned: (context length, width).
+    pub position_embedding: Option<Parameter>,
+    /// From the first to the last.
+    pub blocks: Vec<Block>,
+    /// Before the head.
+    pub final_norm: Norm,
     /// The embedding again when they are tied.
-    pub(crate) head: Parameter,
+    pub head: Parameter,
 }
 
 impl Architecture {
     /// Whether the output head is the token embedding.
-    pub(crate) fn is_tied(&self) -> bool {
+    pub fn is_tied(&self) -> bool {
         self.head == self.embedding
     }
 
     /// How many numbers all parameters are.
-    pub(crate) fn size(&self) -> u64 {
+    pub fn size(&self) -> u64 {
         self.parameters.iter().map(ParameterSpec::size).sum()
     }
 
+    /// What the products of queries and keys are multiplied by: `1 / sqrt(head_width)` (Vaswani et al.
+    /// 2017).
+    #[must_use]
+    pub fn attention_scale(&self) -> f32 {
+        1.0 / (self.head_width as f32).sqrt()
+    }
+
     /// Columns of a token's keys, and of its values.
-    pub(crate) fn key_width(&self) -> usize {
+    pub fn key_width(&self) -> usize {
         self.kv_heads * self.head_width
     }
 
     /// The matrices of all blocks, in order.
-    pub(crate) fn linear_modules(&self) -> Vec<LinearModule> {
+    pub fn linear_modules(&self) -> Vec<LinearModule> {
         let module = |affine: Affine| {
             let spec = &self.parameters[affine.weight.0];
             LinearModule { name: spec.name.trim_end_matches(".weight").to_owned(), affine }
@@ -182,13 +248,13 @@ impl Architecture {
     }
 
     /// The parameters' names in a checkpoint whose transformer is called `prefix`.
-    pub(crate) fn names(&self, prefix: &str) -> Vec<String> {
+    pub fn names(&self, prefix: &str) -> Vec<String> {
         let prefix_of = |spec: &ParameterSpec| if spec.prefixed { prefix } else { "" };
         self.parameters.iter().map(|spec| format!("{}{}", prefix_of(spec), spec.name)).collect()
     }
 
     /// The matrices that write into the residual stream: two per block.
-    pub(crate) fn residual_writers(&self) -> impl Iterator<Item = Parameter> {
+    pub fn residual_writers(&self) -> impl Iterator<Item = Parameter> {
         self.blocks.iter().flat_map(|block| {
             let (FeedForward::Plain { down, .. } | FeedForward::SwiGlu { down, .. }) =
                 block.feed_forward;
@@ -205,10 +271,12 @@ pub(crate) struct ParameterList {
 }
 
 impl ParameterList {
+    /// None yet.
     pub(crate) const fn new(layout: WeightLayout) -> Self {
         Self { layout, specs: Vec::new() }
     }
 
+    /// Adds a matrix or an embedding.
     pub(crate) fn add(&mut self, name: impl Into<String>, shape: &[usize]) -> Parameter {
         self.push(name.into(), shape, true, Role::Weight)
     }
@@ -223,6 +291,7 @@ impl ParameterList {
         if tied { embedding } else { self.push(HEAD.into(), &shape, false, Role::Weight) }
     }
 
+    /// Adds a linear layer's parameters, in this list's layout.
     pub(crate) fn affine(&mut self, name: &str, input: usize, output: usize, bias: bool) -> Affine {
         let shape = match self.layout {
             WeightLayout::InOut => [input, output],
@@ -233,14 +302,17 @@ impl ParameterList {
         Affine { weight, bias, input, output }
     }
 
+    /// Adds those of a layer norm.
     pub(crate) fn layer_norm(&mut self, name: &str, width: usize) -> Norm {
         Norm::Layer { weight: self.scale(name, width), bias: self.bias(name, width) }
     }
 
+    /// Adds those of an RMS norm.
     pub(crate) fn rms_norm(&mut self, name: &str, width: usize) -> Norm {
         Norm::Rms { weight: self.scale(name, width) }
     }
 
+    /// All of them.
     pub(crate) fn finish(self) -> Vec<ParameterSpec> {
         self.specs
     }
@@ -260,4 +332,4 @@ impl ParameterList {
 }
 
 /// The output head's name in every family here.
-pub(crate) const HEAD: &str = "lm_head.weight";
+pub const HEAD: &str = "lm_head.weight";

@@ -2,66 +2,55 @@
 
 use std::f32::consts::PI;
 
-use candle_core::Result;
-use candle_fused_ops::Rope;
-use candle_fused_ops::infer::{RopeTable, rope_table};
-
 /// A rotary position embedding over whole heads (Su et al. 2021).
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Rotary {
+pub struct Rotary {
     /// `rope_theta`.
-    pub(crate) base: f64,
-    pub(crate) scaling: RotaryScaling,
+    pub base: f64,
+    /// To contexts longer than the original.
+    pub scaling: RotaryScaling,
 }
 
 /// How angles differ from those of the original context length.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum RotaryScaling {
+pub enum RotaryScaling {
+    /// They do not.
     None,
     /// Every angle is divided by `factor`.
     Linear {
+        /// How many times as long the context is.
         factor: f64,
     },
     /// Llama 3.1: slow angles are divided by `factor`, fast ones kept, those between interpolated.
     Llama3 {
+        /// How many times as long the context is.
         factor: f64,
+        /// Wavelengths above the original context over this are slow.
         low_frequency_factor: f64,
+        /// Wavelengths below the original context over this are fast.
         high_frequency_factor: f64,
+        /// Tokens of the original context.
         original_context: usize,
     },
 }
 
 impl Rotary {
-    /// Cosines and sines for training, of positions below `positions`.
+    /// Cosines and sines of positions below `positions`, each (positions, `head_width / 2`) row-major.
     ///
     /// Frequencies and angles are rounded to `f32` where `transformers` rounds them: at position
     /// 4000 an exact angle differs visibly from the one that the model was trained with.
-    pub(crate) fn training_table(&self, head_width: usize, positions: usize) -> Result<Rope> {
+    #[must_use]
+    pub fn tables(&self, head_width: usize, positions: usize) -> (Vec<f32>, Vec<f32>) {
         let frequencies = self.frequencies(head_width);
         let angles = (0..positions).flat_map(|position| {
             frequencies.iter().map(move |frequency| f64::from(position as f32 * frequency))
         });
-        let (cos, sin) = angles.map(|angle| (angle.cos() as f32, angle.sin() as f32)).unzip();
-        Rope::from_tables(cos, sin, head_width)
-    }
-
-    /// The same for decoding.
-    pub(crate) fn decoding_table(&self, head_width: usize, positions: usize) -> Result<RopeTable> {
-        // What makes the exact frequencies ours, so that both tables have the same bits.
-        let factors: Vec<_> = self
-            .frequencies(head_width)
-            .iter()
-            .enumerate()
-            .map(|(pair, &frequency)| {
-                let exact = self.base.powf(-2.0 * pair as f64 / head_width as f64);
-                f64::from(frequency) / exact
-            })
-            .collect();
-        rope_table(positions, head_width, self.base, Some(&factors))
+        angles.map(|angle| (angle.cos() as f32, angle.sin() as f32)).unzip()
     }
 
     /// Radians per position of each pair of dimensions.
-    fn frequencies(&self, head_width: usize) -> Vec<f32> {
+    #[must_use]
+    pub fn frequencies(&self, head_width: usize) -> Vec<f32> {
         (0..head_width / 2)
             .map(|pair| {
                 let exponent = (2 * pair) as f32 / head_width as f32;
@@ -106,11 +95,11 @@ mod tests {
     #[test]
     fn angles_follow_the_formula() {
         let rotary = Rotary { base: 10_000.0, scaling: RotaryScaling::None };
-        let table = rotary.training_table(4, 3).unwrap();
-        assert_eq!(table.cos().len(), 6);
-        assert_eq!(table.cos()[..2], [1.0, 1.0]);
-        assert!((table.sin()[4] - 2_f32.sin()).abs() < 1e-6);
-        assert!((table.sin()[5] - 0.02_f32.sin()).abs() < 1e-6);
+        let (cos, sin) = rotary.tables(4, 3);
+        assert_eq!(cos.len(), 6);
+        assert_eq!(cos[..2], [1.0, 1.0]);
+        assert!((sin[4] - 2_f32.sin()).abs() < 1e-6);
+        assert!((sin[5] - 0.02_f32.sin()).abs() < 1e-6);
     }
 
     #[test]

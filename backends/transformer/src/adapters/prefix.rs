@@ -7,7 +7,7 @@ use crate::architecture::{Architecture, Role};
 use crate::error::error;
 
 /// The name of the prefix in a file.
-pub(crate) const STORED: &str = "prompt_embeddings";
+pub const STORED: &str = "prompt_embeddings";
 
 /// Columns of a prefix: keys and values of all layers.
 fn columns(architecture: &Architecture) -> usize {

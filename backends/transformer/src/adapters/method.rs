@@ -5,17 +5,17 @@ use detoxlm_core::training::Method;
 use detoxlm_core::{ErrorKind, Result};
 
 use super::{Adaptation, bottleneck, lora, prefix};
-use crate::architecture::Architecture;
+use crate::architecture::{Architecture, WeightLayout};
 use crate::error::error;
-use candle_fused_ops::WeightLayout;
 
 /// A method that leaves the model as it is, fitted to an architecture.
 #[derive(Debug)]
-pub(crate) struct AddedMethod {
+pub struct AddedMethod {
     method: Method,
     /// How the result is written down.
-    pub(crate) config: AdapterConfig,
-    pub(crate) adaptation: Adaptation,
+    pub config: AdapterConfig,
+    /// What is added.
+    pub adaptation: Adaptation,
 }
 
 impl AddedMethod {
@@ -23,7 +23,7 @@ impl AddedMethod {
     ///
     /// # Errors
     /// When something of it is impossible in this model: the key is named, and what is possible.
-    pub(crate) fn new(architecture: &Architecture, method: &Method) -> Result<Option<Self>> {
+    pub fn new(architecture: &Architecture, method: &Method) -> Result<Option<Self>> {
         let (config, adaptation) = match method {
             Method::Full {} => return Ok(None),
             Method::Lora(lora) => {
@@ -68,13 +68,13 @@ impl AddedMethod {
     }
 
     /// Tokens of real text whose keys and values the initial values are made of.
-    pub(crate) fn real_tokens(&self) -> usize {
+    pub fn real_tokens(&self) -> usize {
         self.adaptation.prefix_length()
     }
 
     /// The first values of the adaptation's parameters. `real` holds the base's keys and values of
     /// [`AddedMethod::real_tokens`] tokens.
-    pub(crate) fn initial_values(&self, seed: u64, real: Vec<f32>) -> Vec<Vec<f32>> {
+    pub fn initial_values(&self, seed: u64, real: Vec<f32>) -> Vec<Vec<f32>> {
         match &self.method {
             Method::Bottleneck(method) => {
                 bottleneck::initial_values(&self.adaptation, method, seed)

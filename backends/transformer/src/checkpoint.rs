@@ -8,7 +8,7 @@ use crate::weights::Weights;
 
 /// A model directory whose configuration, tensor names and tokenizer fit each other.
 #[derive(Debug)]
-pub(crate) struct Checkpoint {
+pub struct Checkpoint {
     weights: Weights,
     /// As stored, in the order of the architecture's parameters.
     names: Vec<String>,
@@ -20,7 +20,7 @@ impl Checkpoint {
     /// # Errors
     /// When a file is malformed, or holds a tensor that the architecture has no place for: leaving
     /// it out would silently be another model.
-    pub(crate) fn open(directory: &ModelDirectory, architecture: &Architecture) -> Result<Self> {
+    pub fn open(directory: &ModelDirectory, architecture: &Architecture) -> Result<Self> {
         let weights = Weights::open(directory.weights())?;
         // Saved from the bare transformer, names lack the prefix of the one with a head.
         let first = &architecture.parameters[architecture.embedding.0].name;
@@ -37,7 +37,7 @@ impl Checkpoint {
     }
 
     /// The parameter's name in the files.
-    pub(crate) fn names(&self) -> &[String] {
+    pub fn names(&self) -> &[String] {
         &self.names
     }
 
@@ -45,11 +45,7 @@ impl Checkpoint {
     ///
     /// # Errors
     /// When it is missing, of another shape, or not of floating-point numbers.
-    pub(crate) fn read(
-        &self,
-        architecture: &Architecture,
-        parameter: Parameter,
-    ) -> Result<Vec<f32>> {
+    pub fn read(&self, architecture: &Architecture, parameter: Parameter) -> Result<Vec<f32>> {
         self.weights.read(&self.names[parameter.0], &architecture.parameters[parameter.0].shape)
     }
 }

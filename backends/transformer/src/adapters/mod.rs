@@ -13,28 +13,30 @@ use std::collections::BTreeMap;
 
 use detoxlm_core::training::{BottleneckActivation, normal_values};
 
-pub(crate) use method::AddedMethod;
-pub(crate) use open::open;
-pub(crate) use prefix::STORED as STORED_PREFIX;
+pub use method::AddedMethod;
+pub use open::open;
+pub use prefix::STORED as STORED_PREFIX;
 
 use crate::architecture::{Affine, Architecture, Parameter, ParameterSpec, Role};
 
 /// The low-rank update of one matrix: `dropout(x) down^T up^T * scale` is added to its output.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct LowRank {
+pub struct LowRank {
     /// (rank, in).
-    pub(crate) down: Parameter,
+    pub down: Parameter,
     /// (out, rank).
-    pub(crate) up: Parameter,
-    pub(crate) rank: usize,
-    pub(crate) scale: f64,
-    /// In training alone.
-    pub(crate) dropout: f64,
+    pub up: Parameter,
+    /// Columns between the two.
+    pub rank: usize,
+    /// What the update is multiplied by.
+    pub scale: f64,
+    /// The share of `x` that is set to 0, in training alone.
+    pub dropout: f64,
 }
 
 /// What a bottleneck reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum BottleneckInput {
+pub enum BottleneckInput {
     /// What the sublayer adds to the residual stream.
     Update,
     /// The residual stream with that update.
@@ -44,71 +46,85 @@ pub(crate) enum BottleneckInput {
 /// A network that changes what a sublayer adds to the residual stream:
 /// `update + scale * up(activation(down(input)))`.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct BottleneckNetwork {
-    pub(crate) input: BottleneckInput,
+pub struct BottleneckNetwork {
+    /// What it reads.
+    pub input: BottleneckInput,
     /// Both stored (out, in), whatever the base's layout.
-    pub(crate) down: Affine,
-    pub(crate) activation: BottleneckActivation,
-    pub(crate) up: Affine,
-    pub(crate) scale: f64,
+    pub down: Affine,
+    /// Between the two.
+    pub activation: BottleneckActivation,
+    /// Back to the model's width.
+    pub up: Affine,
+    /// What the result is multiplied by.
+    pub scale: f64,
 }
 
 /// The bottlenecks of a block.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct BlockBottlenecks {
-    pub(crate) after_attention: Option<BottleneckNetwork>,
-    pub(crate) after_feed_forward: Option<BottleneckNetwork>,
+pub struct BlockBottlenecks {
+    /// After the first sublayer.
+    pub after_attention: Option<BottleneckNetwork>,
+    /// After the second.
+    pub after_feed_forward: Option<BottleneckNetwork>,
 }
 
 /// Keys and values in front of those of the text, in every layer.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Prefix {
-    pub(crate) length: usize,
-    pub(crate) source: PrefixSource,
+pub struct Prefix {
+    /// Positions that it takes.
+    pub length: usize,
+    /// Where it comes from.
+    pub source: PrefixSource,
 }
 
 /// Where the (length, layers * 2 * key width) matrix of a prefix comes from: a layer's keys, then its
 /// values, layer by layer.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum PrefixSource {
+pub enum PrefixSource {
+    /// It is a parameter.
     Stored(Parameter),
     /// `up(tanh(down(embedding)))`, both stored (out, in).
     Projected {
+        /// (length, key width).
         embedding: Parameter,
+        /// To the width of the projection.
         down: Affine,
+        /// To the columns of the prefix.
         up: Affine,
     },
 }
 
 /// What is added to an architecture. Its parameters are numbered on from the architecture's.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Adaptation {
-    pub(crate) parameters: Vec<ParameterSpec>,
+pub struct Adaptation {
+    /// In the order of their numbers.
+    pub parameters: Vec<ParameterSpec>,
     /// By the index of the adapted weight.
     low_rank: BTreeMap<usize, LowRank>,
     /// One per block, or none at all.
     bottlenecks: Vec<BlockBottlenecks>,
-    pub(crate) prefix: Option<Prefix>,
+    /// In front of the text.
+    pub prefix: Option<Prefix>,
 }
 
 impl Adaptation {
     /// The update of the matrix with this weight.
-    pub(crate) fn low_rank(&self, weight: Parameter) -> Option<&LowRank> {
+    pub fn low_rank(&self, weight: Parameter) -> Option<&LowRank> {
         self.low_rank.get(&weight.0)
     }
 
     /// The bottlenecks of a block.
-    pub(crate) fn bottlenecks(&self, block: usize) -> BlockBottlenecks {
+    pub fn bottlenecks(&self, block: usize) -> BlockBottlenecks {
         self.bottlenecks.get(block).copied().unwrap_or_default()
     }
 
     /// Whether it consists of low-rank updates alone.
-    pub(crate) fn is_low_rank(&self) -> bool {
+    pub fn is_low_rank(&self) -> bool {
         self.bottlenecks.is_empty() && self.prefix.is_none()
     }
 
     /// Positions that the prefix takes.
-    pub(crate) fn prefix_length(&self) -> usize {
+    pub fn prefix_length(&self) -> usize {
         self.prefix.map_or(0, |prefix| prefix.length)
     }
 
@@ -133,7 +149,7 @@ impl Adaptation {
     }
 
     /// How many numbers its parameters are.
-    pub(crate) fn size(&self) -> u64 {
+    pub fn size(&self) -> u64 {
         self.parameters.iter().map(ParameterSpec::size).sum()
     }
 }
@@ -148,8 +164,9 @@ enum Beginning {
 
 /// An adaptation with the values of its parameters.
 #[derive(Debug)]
-pub(crate) struct AdaptationValues {
-    pub(crate) adaptation: Adaptation,
+pub struct AdaptationValues {
+    /// What the values are of.
+    pub adaptation: Adaptation,
     /// Number of its first parameter.
     first: usize,
     values: Vec<Vec<f32>>,
@@ -157,7 +174,7 @@ pub(crate) struct AdaptationValues {
 
 impl AdaptationValues {
     /// The values of one of its parameters, row-major.
-    pub(crate) fn values(&self, parameter: Parameter) -> &[f32] {
+    pub fn values(&self, parameter: Parameter) -> &[f32] {
         &self.values[parameter.0 - self.first]
     }
 }

@@ -1,0 +1,35 @@
+//! Decoder-only transformers as they lie on disk, for every backend of detoxlm that computes with
+//! tensors of its own.
+//!
+//! What is here has no framework: which parameters a configuration describes, their names and shapes
+//! in a checkpoint, what an adapter adds to them, and the files of all that, of models and of
+//! trainings. A backend turns an [`Architecture`](architecture::Architecture) and an
+//! [`Adaptation`](adapters::Adaptation) into computation, and knows no file.
+//!
+//! | | read | written |
+//! | --- | --- | --- |
+//! | models | [`families::describe`], [`checkpoint::Checkpoint`] | [`export::model`], [`initialise`], [`to_half_precision`] |
+//! | adapters | [`adapters::open`] | [`export::adapter`] |
+//! | checkpoints of trainings | [`training_state::restore`] | [`training_state::save`] |
+
+// Nothing a user can cause may panic; tests, which the workspace's lints also cover, may.
+#![warn(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
+
+pub mod adapters;
+pub mod architecture;
+pub mod checkpoint;
+mod error;
+pub mod export;
+pub mod families;
+mod half_precision;
+mod initialise;
+pub mod material;
+pub mod model_files;
+pub mod rotary;
+pub mod rows;
+pub mod safetensors_file;
+pub mod training_state;
+pub mod weights;
+
+pub use half_precision::to_half_precision;
+pub use initialise::initialise;

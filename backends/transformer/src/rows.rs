@@ -1,0 +1,178 @@
+//! The rows of a decode session: which are in use, and how far each has grown.
+
+use detoxlm_core::causal_lm::{RowId, RowTokens};
+use detoxlm_core::{Error, ErrorKind, Result};
+
+use crate::error::error;
+
+const OPERATION: &str = "decode";
+
+/// Tokens that a step appends to a row.
+#[derive(Clone, Copy, Debug)]
+pub struct Appended<'a> {
+    /// The row's place in the cache.
+    pub slot: usize,
+    /// Tokens that the row has already.
+    pub start: usize,
+    /// What comes next; not empty.
+    pub tokens: &'a [u32],
+}
+
+/// A session's rows.
+#[derive(Clone, Debug)]
+pub struct Rows {
+    capacity: usize,
+    vocabulary: usize,
+    /// Tokens of each row in use.
+    lengths: Vec<Option<usize>>,
+}
+
+impl Rows {
+    /// So many free rows, each with room for `capacity` tokens of a vocabulary.
+    ///
+    /// # Errors
+    /// When `capacity` is more than the model's context.
+    pub fn new(
+        rows: usize,
+        capacity: usize,
+        context_length: usize,
+        vocabulary: usize,
+    ) -> Result<Self> {
+        if capacity > context_length {
+            return Err(error(
+                ErrorKind::InvalidConfig,
+                "open a decode session",
+                format!("{capacity} tokens are more than the model's context of {context_length}"),
+            )
+            .with_key("capacity"));
+        }
+        Ok(Self { capacity, vocabulary, lengths: vec![None; rows] })
+    }
+
+    /// How many tokens a row has.
+    ///
+    /// # Errors
+    /// When it is not in use.
+    pub fn length(&self, row: RowId) -> Result<usize> {
+        self.lengths.get(row.0).copied().flatten().ok_or_else(|| {
+            misuse(format!("row {} is not in use", row.0)).with_remedy("admit or fork one first")
+        })
+    }
+
+    /// A row that nobody uses.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn free(&self) -> Result<usize> {
+        self.lengths.iter().position(Option::is_none).ok_or_else(|| {
+            misuse(format!("all {} rows are in use", self.lengths.len()))
+                .with_remedy("release one, or open a session with more rows")
+        })
+    }
+
+    /// Puts a row to use, with so many tokens.
+    pub fn occupy(&mut self, slot: usize, length: usize) -> RowId {
+        self.lengths[slot] = Some(length);
+        RowId(slot)
+    }
+
+    /// Frees a row.
+    ///
+    /// # Errors
+    /// When it is not in use.
+    pub fn release(&mut self, row: RowId) -> Result<()> {
+        self.length(row)?;
+        self.lengths[row.0] = None;
+        Ok(())
+    }
+
+    /// What the entries of a step append, all checked: an error leaves every row as it was.
+    ///
+    /// # Errors
+    /// When a row is not in use, named twice, given no tokens or more than it has room for, or a token
+    /// is not in the vocabulary.
+    pub fn appended<'e>(&self, entries: &[RowTokens<'e>]) -> Result<Vec<Appended<'e>>> {
+        let mut named = vec![false; self.lengths.len()];
+        let mut appended = Vec::with_capacity(entries.len());
+        for &RowTokens { row, tokens } in entries {
+            let start = self.length(row)?;
+            if std::mem::replace(&mut named[row.0], true) {
+                return Err(misuse(format!("row {} is in the step twice", row.0)));
+            }
+            if tokens.is_empty() {
+                return Err(misuse(format!("row {} is given no tokens", row.0)));
+            }
+            if tokens.len() > self.capacity - start {
+                return Err(misuse(format!(
+                    "row {} has {start} tokens, and {} more exceed the session's capacity of {}",
+                    row.0,
+                    tokens.len(),
+                    self.capacity,
+                ))
+                .with_remedy("release the row, or open a session with a larger capacity"));
+            }
+            check_tokens(tokens, self.vocabulary)?;
+            appended.push(Appended { slot: row.0, start, tokens });
+        }
+        Ok(appended)
+    }
+
+    /// Counts the tokens of a step that has been computed.
+    pub fn grow(&mut self, entries: &[RowTokens<'_>]) {
+        for &RowTokens { row, tokens } in entries {
+            if let Some(Some(length)) = self.lengths.get_mut(row.0) {
+                *length += tokens.len();
+            }
+        }
+    }
+
+    /// Tokens that a row may have.
+    #[must_use]
+    pub const fn capacity(&self) -> usize {
+        self.capacity
+    }
+}
+
+/// That every token is in a vocabulary of this size.
+///
+/// # Errors
+/// Names the first that is not.
+pub fn check_tokens(tokens: &[u32], vocabulary: usize) -> Result<()> {
+    match tokens.iter().find(|&&token| token as usize >= vocabulary) {
+        None => Ok(()),
+        Some(token) => {
+            Err(misuse(format!("token {token} is not in the vocabulary of {vocabulary}"))
+                .with_remedy("use the tokenizer of this model"))
+        }
+    }
+}
+
+/// That sequences fit a context of so many tokens, and have no token outside a vocabulary of this size.
+///
+/// # Errors
+/// Names the first that does not.
+pub fn check_sequences(
+    sequences: &[&[u32]],
+    context_length: usize,
+    vocabulary: usize,
+) -> Result<()> {
+    for (index, sequence) in sequences.iter().enumerate() {
+        if sequence.len() > context_length {
+            return Err(error(
+                ErrorKind::InvalidInput,
+                "rate tokens",
+                format!(
+                    "sequence {index} has {} tokens, more than the context of {context_length}",
+                    sequence.len()
+                ),
+            )
+            .with_remedy("cut it into windows"));
+        }
+        check_tokens(sequence, vocabulary)?;
+    }
+    Ok(())
+}
+
+fn misuse(message: String) -> Error {
+    error(ErrorKind::InvalidInput, OPERATION, message)
+}
