@@ -7,10 +7,11 @@ use async_trait::async_trait;
 use detoxlm_core::causal_lm::CausalLm;
 use detoxlm_core::training::LocalTrainer;
 use detoxlm_core::{
-    Framework, LoadOptions, LocalGenerator, LocalLikelihood, ModelDirectory, ModelLoader, Registry,
-    Result, Subject, Worker,
+    Device, ErrorKind, Framework, LoadOptions, LocalGenerator, LocalLikelihood, ModelDirectory,
+    ModelLoader, Registry, Result, Subject, Worker,
 };
 
+use crate::error::error;
 use crate::options::CandleOptions;
 use crate::{CandleLm, CandleTrainBackend};
 
@@ -40,6 +41,15 @@ impl ModelLoader for CandleLoader {
             Some(threads) => self.options.with_threads(threads),
             None => self.options,
         };
+        if !matches!(options.device, Device::Auto | Device::Cpu) {
+            return Err(error(
+                ErrorKind::Unsupported,
+                "load the model",
+                format!("it does not compute on {}", options.device),
+            )
+            .with_key("device")
+            .with_remedy("choose cpu, or the framework tch for a GPU"));
+        }
         let adapter = options.adapter.clone();
         let load = move || {
             let base = CandleLm::open(path, resources)?;

@@ -4,8 +4,8 @@ mod common;
 
 use common::{MODELS, fixture, open};
 use detoxlm_candle::register;
-use detoxlm_core::Registry;
 use detoxlm_core::training::{Bottleneck, Lora, Method, Prefix};
+use detoxlm_core::{Device, ErrorKind, LoadOptions, Registry};
 
 fn registry() -> Registry {
     let mut registry = Registry::new();
@@ -31,6 +31,18 @@ async fn the_loader_and_what_it_loads_keep_their_contracts() {
             .await
             .unwrap();
     }
+}
+
+#[tokio::test]
+async fn a_device_that_it_cannot_use_is_refused() {
+    let registry = registry();
+    let loader = &registry.framework("candle").unwrap().loader;
+    let options = LoadOptions::default().with_device(Device::Cuda(0));
+    let error = loader.load(&fixture("gpt2"), &options).await.unwrap_err();
+    assert_eq!((error.kind(), error.key()), (ErrorKind::Unsupported, Some("device")));
+    assert!(error.to_string().contains("cuda:0"), "{error}");
+    let options = LoadOptions::default().with_device(Device::Cpu);
+    assert!(loader.load(&fixture("gpt2"), &options).await.is_ok());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -29,6 +29,7 @@ pub mod training;
 
 mod attribute;
 mod decoding;
+mod device;
 mod error;
 mod generation;
 mod info;
@@ -45,6 +46,7 @@ mod worker;
 
 pub use attribute::Attribute;
 pub use decoding::{LocalGenerator, LocalLikelihood};
+pub use device::Device;
 pub use error::{Error, ErrorKind, Result};
 pub use evaluation::{Evaluation, Evaluator, Subject};
 pub use generation::{

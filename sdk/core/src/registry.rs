@@ -8,10 +8,12 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use crate::layers::{Calibrated, Calibration};
-use crate::{Error, ErrorKind, Filter, Observer, Result, Silent, Subject, ToxicityScorer, Trainer};
+use crate::{
+    Device, Error, ErrorKind, Filter, Observer, Result, Silent, Subject, ToxicityScorer, Trainer,
+};
 
 /// What is loaded with a model, what it may use, and whom it tells. But for the adapter, none of it
-/// changes a text.
+/// changes a text, save that another device rounds differently.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct LoadOptions {
@@ -23,11 +25,19 @@ pub struct LoadOptions {
     pub threads: Option<usize>,
     /// The directory of an adapter to load with the model.
     pub adapter: Option<PathBuf>,
+    /// Where the model computes.
+    pub device: Device,
 }
 
 impl Default for LoadOptions {
     fn default() -> Self {
-        Self { observer: Arc::new(Silent), rows: None, threads: None, adapter: None }
+        Self {
+            observer: Arc::new(Silent),
+            rows: None,
+            threads: None,
+            adapter: None,
+            device: Device::Auto,
+        }
     }
 }
 
@@ -59,6 +69,13 @@ impl LoadOptions {
         self.adapter = Some(directory.into());
         self
     }
+
+    /// Sets where the model computes.
+    #[must_use]
+    pub const fn with_device(mut self, device: Device) -> Self {
+        self.device = device;
+        self
+    }
 }
 
 /// Opens model directories of a framework.
@@ -69,6 +86,8 @@ impl LoadOptions {
 /// - `options.observer` hears of the tokens that the subject generates.
 /// - `options.adapter` is loaded with the model; a framework that loads none refuses it
 ///   ([`ErrorKind::Unsupported`]).
+/// - The model computes on `options.device`; a framework that cannot compute there refuses it, and
+///   never takes another.
 /// - A directory that is not a model of this framework is an error that says what is missing.
 #[async_trait]
 pub trait ModelLoader: Debug + Send + Sync + 'static {
