@@ -1,0 +1,127 @@
+//! Where and in what numbers libtorch computes, once it is known to be there.
+
+use std::sync::OnceLock;
+
+use detoxlm_core::{Device, ErrorKind, Result};
+use tch::{Cuda, Kind};
+
+use crate::error::error;
+use crate::options::{Precision, TchOptions};
+
+const OPERATION: &str = "use the device";
+
+/// A device that is there, and the kind of number that is multiplied on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Place {
+    pub(crate) device: tch::Device,
+    pub(crate) kind: Kind,
+}
+
+impl Place {
+    /// Finds the device and sets the number of threads.
+    ///
+    /// # Errors
+    /// When the device is not there: a GPU that was asked for is never replaced by the processor.
+    pub(crate) fn find(options: TchOptions) -> Result<Self> {
+        if let Some(threads) = options.threads {
+            let Some(threads) = i32::try_from(threads).ok().filter(|&threads| threads > 0) else {
+                return Err(error(ErrorKind::InvalidConfig, "start threads", "must be at least 1")
+                    .with_key("threads"));
+            };
+            tch::set_num_threads(threads);
+        }
+        let kind = match options.precision {
+            Precision::F32 => Kind::Float,
+            Precision::Bf16 => Kind::BFloat16,
+        };
+        Ok(Self { device: device(options.device)?, kind })
+    }
+
+    pub(crate) const fn is_gpu(self) -> bool {
+        matches!(self.device, tch::Device::Cuda(_))
+    }
+}
+
+fn device(wanted: Device) -> Result<tch::Device> {
+    let refuse = |kind, message: String| {
+        Err(error(kind, OPERATION, message)
+            .with_key("device")
+            .with_remedy("choose cpu, or auto, which takes a GPU where there is one"))
+    };
+    match wanted {
+        Device::Cpu => Ok(tch::Device::Cpu),
+        Device::Auto if gpus().is_ok_and(|count| count > 0) => Ok(tch::Device::Cuda(0)),
+        Device::Auto => Ok(tch::Device::Cpu),
+        Device::Cuda(index) => match gpus() {
+            Ok(0) => refuse(ErrorKind::NotFound, "libtorch finds no GPU".to_owned()),
+            Ok(count) if index < count => Ok(tch::Device::Cuda(index)),
+            Ok(count) => refuse(
+                ErrorKind::NotFound,
+                format!("there is no {wanted}: libtorch finds {count}, from cuda:0 on"),
+            ),
+            Err(reason) => refuse(
+                ErrorKind::NotFound,
+                format!("libtorch's library for GPUs cannot be loaded: {reason}"),
+            ),
+        },
+        other => refuse(ErrorKind::Unsupported, format!("it does not compute on {other}")),
+    }
+}
+
+/// How many GPUs libtorch finds, or why it cannot look.
+fn gpus() -> std::result::Result<usize, &'static str> {
+    static FOUND: OnceLock<std::result::Result<usize, String>> = OnceLock::new();
+    let look = || {
+        load_gpu_library()?;
+        Ok(if Cuda::is_available() { Cuda::device_count().try_into().unwrap_or(0) } else { 0 })
+    };
+    FOUND.get_or_init(look).as_ref().map(|count| *count).map_err(String::as_str)
+}
+
+/// Loads what makes libtorch's processor library find GPUs. Nothing links it, so that one binary runs
+/// with either libtorch; libtorch asks once whether it is there, so it must come before every question
+/// about GPUs.
+#[cfg(unix)]
+fn load_gpu_library() -> std::result::Result<(), String> {
+    use libloading::os::unix::{Library, RTLD_GLOBAL, RTLD_NOW};
+
+    const NAME: &str = "libtorch_cuda.so";
+    // SAFETY: the library's initialisers register kernels with the libtorch that is loaded already, of
+    // the same build; it is looked for where that one was found, and stays loaded for good.
+    let library = unsafe { Library::open(Some(NAME), RTLD_NOW | RTLD_GLOBAL) };
+    std::mem::forget(library.map_err(|e| e.to_string())?);
+    Ok(())
+}
+
+/// Elsewhere the linker has seen to it.
+#[cfg(not(unix))]
+fn load_gpu_library() -> std::result::Result<(), String> {
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(device: Device) -> Result<Place> {
+        Place::find(TchOptions::default().with_device(device))
+    }
+
+    #[test]
+    fn a_device_that_is_not_there_is_refused_by_name() {
+        assert_eq!(found(Device::Cpu).unwrap().device, tch::Device::Cpu);
+        let error = found(Device::Metal(0)).unwrap_err();
+        assert_eq!((error.kind(), error.key()), (ErrorKind::Unsupported, Some("device")));
+        let error = found(Device::Cuda(99)).unwrap_err();
+        assert_eq!((error.kind(), error.key()), (ErrorKind::NotFound, Some("device")));
+        assert!(error.to_string().contains("choose cpu"), "{error}");
+        let automatic = found(Device::Auto).unwrap();
+        assert_eq!(automatic.is_gpu(), gpus().is_ok_and(|count| count > 0));
+    }
+
+    #[test]
+    fn no_threads_are_refused_by_name() {
+        let error = Place::find(TchOptions::default().with_threads(0)).unwrap_err();
+        assert_eq!(error.to_string(), "tch: cannot start threads: `threads`: must be at least 1");
+    }
+}

@@ -1,0 +1,61 @@
+//! This backend as a [`TrainBackend`].
+
+use detoxlm_core::training::{
+    Method, TrainBackend, TrainSession, TrainerCapabilities, TrainingJob,
+};
+use detoxlm_core::{Digest, ErrorKind, Info, Result};
+
+use super::session::Session;
+use crate::error::{COMPONENT, error};
+use crate::options::TchOptions;
+use crate::place::Place;
+
+/// Fine-tunes models of the supported families through libtorch.
+///
+/// Same base, same batches, same device, same bits; another device, another number of threads or
+/// candle's backend round differently. A parameter that no gradient reaches is an error, not a
+/// parameter that stays as it was.
+#[derive(Debug)]
+pub struct TchTrainBackend {
+    info: Info,
+    capabilities: TrainerCapabilities,
+    options: TchOptions,
+}
+
+impl TchTrainBackend {
+    /// A backend that computes as `options` say.
+    #[must_use]
+    pub fn new(options: TchOptions) -> Self {
+        let version = env!("CARGO_PKG_VERSION");
+        Self {
+            info: Info::new(COMPONENT, version, Digest::of(format!("{COMPONENT} {version}"))),
+            capabilities: TrainerCapabilities::new(Method::NAMES),
+            options,
+        }
+    }
+}
+
+impl TrainBackend for TchTrainBackend {
+    fn info(&self) -> &Info {
+        &self.info
+    }
+
+    fn capabilities(&self) -> &TrainerCapabilities {
+        &self.capabilities
+    }
+
+    fn open(&self, job: &TrainingJob) -> Result<Box<dyn TrainSession>> {
+        if !self.capabilities.supports(&job.method) {
+            return Err(error(
+                ErrorKind::Unsupported,
+                "open a training",
+                format!("it does not train the method \"{}\"", job.method.name()),
+            )
+            .with_key("method")
+            .with_remedy(format!("supported: {}", self.capabilities.methods.join(", "))));
+        }
+        job.config.validate()?;
+        job.method.validate()?;
+        Ok(Box::new(Session::open(job, Place::find(self.options)?)?))
+    }
+}
