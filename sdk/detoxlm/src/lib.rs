@@ -61,6 +61,9 @@ pub use detoxlm_plugins as plugins;
 #[cfg(feature = "profanity-check")]
 #[doc(no_inline)]
 pub use detoxlm_profanity_check as profanity_check;
+#[cfg(feature = "tch")]
+#[doc(no_inline)]
+pub use detoxlm_tch as tch;
 #[cfg(feature = "vader")]
 #[doc(no_inline)]
 pub use detoxlm_vader as vader;
@@ -85,6 +88,8 @@ pub fn registry() -> Result<Registry> {
     plugins::register(&mut registry);
     #[cfg(feature = "profanity-check")]
     profanity_check::register(&mut registry);
+    #[cfg(feature = "tch")]
+    tch::register(&mut registry)?;
     #[cfg(feature = "vader")]
     vader::register(&mut registry);
     Ok(registry)
