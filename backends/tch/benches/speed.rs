@@ -137,11 +137,12 @@ mod speed {
             });
         }
         generate(Arc::clone(&model) as Arc<dyn CausalLm>, arguments.repeats);
+        let length = model.capabilities().context_length.min(1024);
         let windows: Vec<Vec<u32>> = (0..8)
-            .map(|row| (0..1024).map(|index| draw(row, index, vocabulary)).collect())
+            .map(|row| (0..length).map(|index| draw(row, index, vocabulary)).collect())
             .collect();
         let windows: Vec<&[u32]> = windows.iter().map(Vec::as_slice).collect();
-        report("likelihood 8 x 1024", 8 * 1023, arguments.repeats, || {
+        report(&format!("likelihood 8 x {length}"), 8 * (length - 1), arguments.repeats, || {
             model.token_likelihoods(&windows).expect("likelihoods");
         });
     }
