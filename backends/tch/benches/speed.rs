@@ -22,7 +22,7 @@ mod speed {
     };
     use detoxlm_core::{Device, GenerationRequest, Generator, LocalGenerator, Sampling};
     use detoxlm_tch::{Precision, TchLm, TchOptions, TchTrainBackend};
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     /// Tokens of the prompt that all continuations share.
     const PROMPT: usize = 16;
@@ -186,14 +186,16 @@ mod speed {
         }
     }
 
-    /// GPT-2's smallest shape, with the tokenizer of a test fixture: its ids are a part of the
-    /// vocabulary.
+    const VOCABULARY: u64 = 50_257;
+
+    /// GPT-2's smallest shape, with the tokenizer of a test fixture and words that no text has for the rest
+    /// of the vocabulary: drawing a token has to look at all of them.
     fn write_model(directory: &Path) {
         let description = tempfile::tempdir().expect("a directory");
         let config = json!({
             "architectures": ["GPT2LMHeadModel"],
             "model_type": "gpt2",
-            "vocab_size": 50257,
+            "vocab_size": VOCABULARY,
             "n_positions": 1024,
             "n_embd": 768,
             "n_layer": 12,
@@ -206,9 +208,15 @@ mod speed {
         let built = || env!("CARGO_MANIFEST_DIR").into();
         let crate_directory = std::env::var_os("CARGO_MANIFEST_DIR").unwrap_or_else(built);
         let fixture = Path::new(&crate_directory).join("../../tests/fixtures/models/gpt2");
-        for name in ["tokenizer.json", "tokenizer_config.json"] {
-            std::fs::copy(fixture.join(name), description.path().join(name)).expect("a tokenizer");
-        }
+        let text = std::fs::read_to_string(fixture.join("tokenizer.json")).expect("a tokenizer");
+        let mut tokenizer: Value = serde_json::from_str(&text).expect("a tokenizer");
+        let words = tokenizer["model"]["vocab"].as_object_mut().expect("a vocabulary");
+        let known = words.values().filter_map(Value::as_u64).max().unwrap_or(0);
+        words.extend((known + 1..VOCABULARY).map(|id| (format!("<{id}>"), id.into())));
+        std::fs::write(description.path().join("tokenizer.json"), tokenizer.to_string())
+            .expect("a tokenizer");
+        let config = "tokenizer_config.json";
+        std::fs::copy(fixture.join(config), description.path().join(config)).expect("a tokenizer");
         detoxlm_candle::initialise(description.path(), 1, directory).expect("a model");
     }
 
