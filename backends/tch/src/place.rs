@@ -83,13 +83,17 @@ fn gpus() -> std::result::Result<usize, &'static str> {
 /// about GPUs.
 #[cfg(unix)]
 fn load_gpu_library() -> std::result::Result<(), String> {
+    use std::error::Error as _;
+
     use libloading::os::unix::{Library, RTLD_GLOBAL, RTLD_NOW};
 
     const NAME: &str = "libtorch_cuda.so";
     // SAFETY: the library's initialisers register kernels with the libtorch that is loaded already, of
     // the same build; it is looked for where that one was found, and stays loaded for good.
     let library = unsafe { Library::open(Some(NAME), RTLD_NOW | RTLD_GLOBAL) };
-    std::mem::forget(library.map_err(|e| e.to_string())?);
+    // What failed is the error's own text, and why is that of its source.
+    let reason = |e: libloading::Error| e.source().map_or(e.to_string(), ToString::to_string);
+    std::mem::forget(library.map_err(reason)?);
     Ok(())
 }
 
