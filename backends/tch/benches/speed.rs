@@ -16,7 +16,7 @@ mod speed {
     use std::sync::Arc;
     use std::time::Instant;
 
-    use detoxlm_core::causal_lm::{CausalLm, Logits, RowId, RowTokens};
+    use detoxlm_core::causal_lm::{CausalLm, Logits, RowId, RowTokens, TokenSequence};
     use detoxlm_core::training::{
         Bottleneck, Lora, Method, Prefix, TokenBatch, TrainBackend, TrainingConfig, TrainingJob,
     };
@@ -141,7 +141,7 @@ mod speed {
         let windows: Vec<Vec<u32>> = (0..8)
             .map(|row| (0..length).map(|index| draw(row, index, vocabulary)).collect())
             .collect();
-        let windows: Vec<&[u32]> = windows.iter().map(Vec::as_slice).collect();
+        let windows: Vec<_> = windows.iter().map(TokenSequence::from).collect();
         report(&format!("likelihood 8 x {length}"), 8 * (length - 1), arguments.repeats, || {
             model.token_likelihoods(&windows).expect("likelihoods");
         });

@@ -5,7 +5,8 @@ use std::path::Path;
 
 use detoxlm_core::adapter::AdapterDirectory;
 use detoxlm_core::causal_lm::{
-    CausalLm, CausalLmCapabilities, DecodeSession, HfTokenizer, TokenLikelihood, Tokenizer,
+    CausalLm, CausalLmCapabilities, DecodeSession, HfTokenizer, TokenLikelihood, TokenSequence,
+    Tokenizer,
 };
 use detoxlm_core::{DigestBuilder, Info, ModelDirectory, Result};
 use detoxlm_transformer::checkpoint::Checkpoint;
@@ -93,7 +94,10 @@ impl CausalLm for TchLm {
         Ok(Box::new(Session::new(&self.engine, rows, capacity)?))
     }
 
-    fn token_likelihoods(&self, sequences: &[&[u32]]) -> Result<Vec<Vec<TokenLikelihood>>> {
+    fn token_likelihoods(
+        &self,
+        sequences: &[TokenSequence<'_>],
+    ) -> Result<Vec<Vec<TokenLikelihood>>> {
         self.engine.token_likelihoods(sequences)
     }
 }

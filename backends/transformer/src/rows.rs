@@ -1,6 +1,6 @@
 //! The rows of a decode session: which are in use, and how far each has grown.
 
-use detoxlm_core::causal_lm::{RowId, RowTokens};
+use detoxlm_core::causal_lm::{RowId, RowTokens, TokenSequence};
 use detoxlm_core::{Error, ErrorKind, Result};
 
 use crate::error::error;
@@ -147,28 +147,30 @@ pub fn check_tokens(tokens: &[u32], vocabulary: usize) -> Result<()> {
     }
 }
 
-/// That sequences fit a context of so many tokens, and have no token outside a vocabulary of this size.
+/// That sequences fit a context of so many tokens, but for the last, which is predicted and not read, and
+/// have no token outside a vocabulary of this size.
 ///
 /// # Errors
 /// Names the first that does not.
 pub fn check_sequences(
-    sequences: &[&[u32]],
+    sequences: &[TokenSequence<'_>],
     context_length: usize,
     vocabulary: usize,
 ) -> Result<()> {
     for (index, sequence) in sequences.iter().enumerate() {
-        if sequence.len() > context_length {
+        let read = sequence.tokens.len().saturating_sub(1);
+        if read > context_length {
             return Err(error(
                 ErrorKind::InvalidInput,
                 "rate tokens",
                 format!(
-                    "sequence {index} has {} tokens, more than the context of {context_length}",
-                    sequence.len()
+                    "sequence {index} has {read} tokens before its last, more than the context of \
+                     {context_length}"
                 ),
             )
             .with_remedy("cut it into windows"));
         }
-        check_tokens(sequence, vocabulary)?;
+        check_tokens(sequence.tokens, vocabulary)?;
     }
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! How likely the tokens of given sequences are.
 
 use detoxlm_core::Result;
-use detoxlm_core::causal_lm::TokenLikelihood;
+use detoxlm_core::causal_lm::{TokenLikelihood, TokenSequence};
 use detoxlm_transformer::rows::check_sequences;
 use tch::{Kind, Tensor, no_grad_guard};
 
@@ -20,10 +20,10 @@ const CHUNK_LOGITS: usize = 1 << 23;
 const CHUNK_LOGITS_GPU: usize = 1 << 27;
 
 impl Engine {
-    /// For each sequence, the likelihood of every token after the first.
+    /// For each sequence, the likelihoods of its tokens from `from` on.
     pub(crate) fn token_likelihoods(
         &self,
-        sequences: &[&[u32]],
+        sequences: &[TokenSequence<'_>],
     ) -> Result<Vec<Vec<TokenLikelihood>>> {
         let vocabulary = self.architecture().vocabulary;
         check_sequences(sequences, self.context_length(), vocabulary)?;
@@ -39,11 +39,8 @@ impl Engine {
     }
 
     /// Sequences of one pass.
-    fn rate(&self, group: &[&[u32]]) -> Computed<Vec<Vec<TokenLikelihood>>> {
-        // The last token of a sequence predicts nothing that is asked for.
-        let lengths: Vec<_> =
-            group.iter().map(|sequence| sequence.len().saturating_sub(1)).collect();
-        let longest = lengths.iter().copied().max().unwrap_or(0);
+    fn rate(&self, group: &[TokenSequence<'_>]) -> Computed<Vec<Vec<TokenLikelihood>>> {
+        let longest = group.iter().map(|sequence| read(sequence).len()).max().unwrap_or(0);
         if longest == 0 {
             return Ok(group.iter().map(|_| Vec::new()).collect());
         }
@@ -54,14 +51,14 @@ impl Engine {
         let pass = self.network.pass(&self.parameters, &positions.f_unsqueeze(0)?, None)?;
         let x = self.states(&pass, &positions, group, longest)?.f_flatten(0, 1)?;
         let wanted = || {
-            lengths
-                .iter()
-                .enumerate()
-                .flat_map(|(row, &length)| (0..length).map(move |offset| (row, offset)))
+            group.iter().enumerate().flat_map(|(row, sequence)| {
+                let rated = sequence.first_predicted()..sequence.tokens.len();
+                rated.map(move |next| (row, next))
+            })
         };
         let rows: Vec<u32> =
-            wanted().map(|(row, offset)| (row * longest + offset) as u32).collect();
-        let targets: Vec<u32> = wanted().map(|(row, offset)| group[row][offset + 1]).collect();
+            wanted().map(|(row, next)| (row * longest + next - 1) as u32).collect();
+        let targets: Vec<u32> = wanted().map(|(row, next)| group[row].tokens[next]).collect();
         let x = x.f_index_select(0, &upload_ids(&rows, &[rows.len()], place)?)?;
         let targets = upload_ids(&targets, &[targets.len()], place)?;
 
@@ -79,22 +76,23 @@ impl Engine {
             .into_iter()
             .zip(greedy)
             .map(|(log_prob, greedy)| TokenLikelihood { log_prob, is_greedy: greedy > 0.5 });
-        Ok(lengths.iter().map(|&length| rated.by_ref().take(length).collect()).collect())
+        let answers =
+            group.iter().map(|sequence| rated.by_ref().take(sequence.predicted()).collect());
+        Ok(answers.collect())
     }
 
-    /// What the last block makes of every position but each sequence's last: (sequences, `longest`,
-    /// width), padded.
+    /// What the last block makes of every position that is read: (sequences, `longest`, width), padded.
     fn states(
         &self,
         pass: &Pass<'_>,
         positions: &Tensor,
-        group: &[&[u32]],
+        group: &[TokenSequence<'_>],
         longest: usize,
     ) -> Computed<Tensor> {
         let place = self.network.place;
         let mut tokens = vec![0; group.len() * longest];
         for (row, sequence) in tokens.chunks_exact_mut(longest).zip(group) {
-            let inputs = &sequence[..sequence.len().saturating_sub(1)];
+            let inputs = read(sequence);
             row[..inputs.len()].copy_from_slice(inputs);
         }
         let tokens = upload_ids(&tokens, &[group.len(), longest], place)?;
@@ -135,11 +133,19 @@ fn pick(logits: &Tensor, targets: &Tensor) -> Computed<(Tensor, Tensor)> {
     Ok((log_prob, beaten.f_logical_not()?))
 }
 
+/// What the model reads of a sequence: all but its last token, and nothing where nothing is asked for.
+fn read<'a>(sequence: &TokenSequence<'a>) -> &'a [u32] {
+    match sequence.tokens.split_last() {
+        Some((_, read)) if sequence.predicted() > 0 => read,
+        _ => &[],
+    }
+}
+
 /// How many of the sequences to work on together; at least one.
-fn group_size(sequences: &[&[u32]]) -> usize {
+fn group_size(sequences: &[TokenSequence<'_>]) -> usize {
     let mut longest = 0;
     let fitting = sequences.iter().enumerate().take_while(|(index, sequence)| {
-        longest = longest.max(sequence.len());
+        longest = longest.max(read(sequence).len());
         (index + 1) * longest <= PASS_TOKENS
     });
     fitting.count().max(1)

@@ -85,7 +85,7 @@ pub(crate) fn logits(model: &dyn CausalLm, tokens: &[u32]) -> Vec<Vec<f32>> {
 }
 
 pub(crate) fn log_probs(model: &dyn CausalLm, tokens: &[u32]) -> Vec<f32> {
-    let likelihoods = model.token_likelihoods(&[tokens]).unwrap().remove(0);
+    let likelihoods = model.token_likelihoods(&[tokens.into()]).unwrap().remove(0);
     likelihoods.iter().map(|token| token.log_prob).collect()
 }
 
