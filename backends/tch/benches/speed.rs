@@ -10,6 +10,8 @@
 //! median of several runs: a benchmark on a GPU needs no statistics of nanoseconds, and this one runs
 //! where there is no cargo.
 
+#![allow(clippy::print_stdout, reason = "a program that tells its result")]
+
 #[cfg(feature = "libtorch")]
 mod speed {
     use std::path::{Path, PathBuf};
