@@ -1,6 +1,6 @@
 //! Model families: each turns its `config.json` into an [`Architecture`].
 //!
-//! To add one, describe its blocks in a file of its own and name it in [`FAMILIES`].
+//! To add one, describe its blocks in a file of its own and name it in `FAMILIES`.
 
 mod gpt2;
 mod llama;
