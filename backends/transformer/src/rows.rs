@@ -21,9 +21,12 @@ pub struct Appended<'a> {
 /// A session's rows.
 #[derive(Clone, Debug)]
 pub struct Rows {
+    /// How many there may be.
+    count: usize,
     capacity: usize,
     vocabulary: usize,
-    /// Tokens of each row in use.
+    /// Tokens of each row in use, up to the last that ever was. Grows with them: whether so many rows fit
+    /// the memory is for the session to say, not for an allocation here.
     lengths: Vec<Option<usize>>,
 }
 
@@ -46,7 +49,7 @@ impl Rows {
             )
             .with_key("capacity"));
         }
-        Ok(Self { capacity, vocabulary, lengths: vec![None; rows] })
+        Ok(Self { count: rows, capacity, vocabulary, lengths: Vec::new() })
     }
 
     /// How many tokens a row has.
@@ -64,14 +67,19 @@ impl Rows {
     /// # Errors
     /// When there is none.
     pub fn free(&self) -> Result<usize> {
-        self.lengths.iter().position(Option::is_none).ok_or_else(|| {
-            misuse(format!("all {} rows are in use", self.lengths.len()))
-                .with_remedy("release one, or open a session with more rows")
-        })
+        let slot = self.lengths.iter().position(Option::is_none).unwrap_or(self.lengths.len());
+        if slot >= self.count {
+            return Err(misuse(format!("all {} rows are in use", self.count))
+                .with_remedy("release one, or open a session with more rows"));
+        }
+        Ok(slot)
     }
 
-    /// Puts a row to use, with so many tokens.
+    /// Puts a row that is [free](Self::free) to use, with so many tokens.
     pub fn occupy(&mut self, slot: usize, length: usize) -> RowId {
+        if slot >= self.lengths.len() {
+            self.lengths.resize(slot + 1, None);
+        }
         self.lengths[slot] = Some(length);
         RowId(slot)
     }
@@ -177,4 +185,40 @@ pub fn check_sequences(
 
 fn misuse(message: String) -> Error {
     error(ErrorKind::InvalidInput, OPERATION, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_are_free_until_all_are_in_use() {
+        let mut rows = Rows::new(2, 8, 8, 10).unwrap();
+        for slot in [0, 1] {
+            assert_eq!(rows.free().unwrap(), slot);
+            assert_eq!(rows.occupy(slot, 0), RowId(slot));
+        }
+        let full = rows.free().unwrap_err();
+        assert!(full.to_string().contains("all 2 rows are in use"), "{full}");
+        rows.release(RowId(0)).unwrap();
+        assert_eq!(rows.free().unwrap(), 0);
+        rows.release(RowId(0)).unwrap_err();
+        rows.length(RowId(7)).unwrap_err();
+    }
+
+    #[test]
+    fn a_table_of_any_number_of_rows_can_be_had() {
+        let rows = Rows::new(usize::MAX, 8, 8, 10).unwrap();
+        assert_eq!(rows.free().unwrap(), 0);
+    }
+
+    #[test]
+    fn a_sequence_may_be_longer_than_the_context_by_what_is_not_read() {
+        check_sequences(&[TokenSequence::whole(&[1; 9])], 8, 10).unwrap();
+        let sequences = [TokenSequence::whole(&[1]), TokenSequence::whole(&[1; 10])];
+        let long = check_sequences(&sequences, 8, 10).unwrap_err().to_string();
+        let expected = "sequence 1 has 9 tokens before its last, more than the context of 8";
+        assert!(long.contains(expected), "{long}");
+        check_sequences(&[TokenSequence::whole(&[1, 10])], 8, 10).unwrap_err();
+    }
 }
