@@ -6,8 +6,9 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
+use super::COMPONENT;
 use crate::causal_lm::Likelihood;
-use crate::{Generator, Info, Observer, Result};
+use crate::{Error, ErrorKind, Generator, Info, Observer, Result};
 
 /// A model under evaluation: what writes, and what tells how likely a text is.
 #[derive(Clone, Debug)]
@@ -18,6 +19,20 @@ pub struct Subject {
     pub generator: Arc<dyn Generator>,
     /// Rates texts; `None` for a server that gives no log-probabilities.
     pub likelihood: Option<Arc<dyn Likelihood>>,
+}
+
+impl Subject {
+    /// What rates texts, for whoever cannot do without it.
+    ///
+    /// # Errors
+    /// When the subject gives no log-probabilities ([`ErrorKind::Unsupported`]).
+    pub(crate) fn likelihood_to(&self, operation: &'static str) -> Result<&dyn Likelihood> {
+        self.likelihood.as_deref().ok_or_else(|| {
+            let message = format!("`{}` gives no log-probabilities", self.name);
+            Error::new(ErrorKind::Unsupported, COMPONENT, operation, message)
+                .with_remedy("load the model locally, or choose a server that gives them")
+        })
+    }
 }
 
 /// Where an evaluator works and whom it tells.

@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::fs;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -6,11 +7,12 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use super::{COMPONENT, Evaluation};
+use super::{COMPONENT, Changes, Evaluation, Measurement, Provenance, Subject};
 use crate::files::{create_directory, read_json, share, write_json};
 use crate::run::Parts;
 use crate::settings::{as_it_reads, differences};
-use crate::{Error, ErrorKind, Result};
+use crate::worker::blocking;
+use crate::{Error, ErrorKind, Info, Result};
 
 const PROVENANCE: &str = "provenance.json";
 const METRICS: &str = "metrics.json";
@@ -103,8 +105,17 @@ impl WorkDirectory {
             .with_remedy("remove this file: it will be made again"))
     }
 
-    pub(super) fn write_metrics(&self, evaluation: &Evaluation) -> Result<()> {
-        write_json(self.root.join(METRICS), evaluation)
+    /// Ends an evaluation: `measure` reads the parts, and what it makes of them is kept.
+    pub(super) async fn conclude(
+        &self,
+        subject: &Subject,
+        provenance: Provenance,
+        measure: impl FnOnce() -> Result<Vec<Measurement>> + Send + 'static,
+    ) -> Result<Evaluation> {
+        let measurements = blocking(measure).await?;
+        let evaluation = Evaluation { subject: subject.name.clone(), measurements, provenance };
+        write_json(self.root.join(METRICS), &evaluation)?;
+        Ok(evaluation)
     }
 
     /// Whether its numbers were written, which is the last that is done in it.
@@ -116,6 +127,22 @@ impl WorkDirectory {
     pub(super) fn key(&self) -> Result<Value> {
         read_key(&self.root)
     }
+}
+
+/// What changed from one directory of an evaluator's to another; `measure` reads the parts of both.
+pub(super) async fn changes(
+    evaluator: Info,
+    base: &Path,
+    other: &Path,
+    measure: impl FnOnce(WorkDirectory, WorkDirectory) -> Result<Vec<Measurement>> + Send + 'static,
+) -> Result<Changes> {
+    let [base, other] = [base, other].map(Path::to_path_buf);
+    blocking(move || {
+        refuse_unless_comparable(&base, &other)?;
+        let [base, other] = [&base, &other].map(|root| WorkDirectory::existing(root));
+        Ok(Changes { evaluator, measurements: measure(base, other)? })
+    })
+    .await
 }
 
 /// Items in units, the grain of resume: a unit is on disk whole or made again.
@@ -139,7 +166,7 @@ impl Units {
 }
 
 /// Two directories whose numbers may be compared: they differ in the model and in nothing else.
-pub(super) fn refuse_unless_comparable(base: &Path, other: &Path) -> Result<()> {
+fn refuse_unless_comparable(base: &Path, other: &Path) -> Result<()> {
     let without_model = |root: &Path| {
         read_key(root).map(|mut key| {
             if let Value::Object(fields) = &mut key {
@@ -149,6 +176,14 @@ pub(super) fn refuse_unless_comparable(base: &Path, other: &Path) -> Result<()> 
         })
     };
     refuse_if_different(other, &without_model(base)?, &without_model(other)?)
+}
+
+/// Settings for a provenance, which may say more.
+pub(super) fn stated<T: Serialize>(settings: &T) -> Result<BTreeMap<String, Value>> {
+    Ok(match json(settings)? {
+        Value::Object(settings) => settings.into_iter().collect(),
+        _ => BTreeMap::new(),
+    })
 }
 
 /// A value for a key or a provenance.

@@ -1,4 +1,3 @@
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -8,13 +7,12 @@ use super::gaps::{ENOUGH, Table};
 use super::sentiment::SentimentJudge;
 use super::{BiasSettings, BoldSet, measure};
 use crate::evaluation::toxicity::{Continuations, Judge};
-use crate::evaluation::work::{WorkDirectory, WorkKey, json, refuse_unless_comparable};
+use crate::evaluation::work::{self, WorkDirectory, WorkKey, json, stated};
 use crate::evaluation::{
-    COMPONENT, Changes, Evaluation, EvaluationContext, EvaluationPrompt, Evaluator, Measurement,
+    COMPONENT, Changes, Evaluation, EvaluationContext, EvaluationPrompt, Evaluator,
     PerplexityEvaluator, PromptSet, Provenance, TextSet,
 };
 use crate::info::DigestBuilder;
-use crate::worker::blocking;
 use crate::{Attribute, Error, ErrorKind, Info, Result, Subject, ToxicityScorer};
 
 /// Who judges continuations; without either, nothing is generated.
@@ -146,10 +144,7 @@ impl BiasEvaluator {
     }
 
     fn provenance(&self, model: &Info) -> Result<Provenance> {
-        let mut settings: BTreeMap<_, _> = match json(&self.settings)? {
-            serde_json::Value::Object(settings) => settings.into_iter().collect(),
-            _ => BTreeMap::new(),
-        };
+        let mut settings = stated(&self.settings)?;
         if let Some(judge) = &self.judges.sentiment {
             settings.insert("sentiment_scorer".to_owned(), json(judge.info())?);
         }
@@ -248,31 +243,22 @@ impl Evaluator for BiasEvaluator {
             perplexity.rate_all(&**likelihood, &work, &context.observer).await?;
         }
         let (evaluator, parts) = (self.clone(), work.clone());
-        let measurements = blocking(move || {
+        let measure = move || {
             let bootstrap = &evaluator.settings.bootstrap;
             let tables = evaluator.tables(&parts)?;
-            Ok(tables.iter().flat_map(|table| table.measurements(bootstrap)).collect::<Vec<_>>())
-        })
-        .await?;
-        let evaluation = Evaluation { subject: subject.name.clone(), measurements, provenance };
-        work.write_metrics(&evaluation)?;
-        Ok(evaluation)
+            Ok(tables.iter().flat_map(|table| table.measurements(bootstrap)).collect())
+        };
+        work.conclude(subject, provenance, measure).await
     }
 
     /// The differences of every number, paired by prompt and by sentence.
     async fn changes(&self, base: &Path, other: &Path) -> Result<Changes> {
-        let [base, other] = [base, other].map(Path::to_path_buf);
         let evaluator = self.clone();
-        blocking(move || {
-            refuse_unless_comparable(&base, &other)?;
-            let read = |root: &Path| evaluator.tables(&WorkDirectory::existing(root));
+        work::changes(self.info.clone(), base, other, move |base, other| {
             let bootstrap = &evaluator.settings.bootstrap;
-            let measurements: Vec<Measurement> = read(&base)?
-                .iter()
-                .zip(read(&other)?)
-                .flat_map(|(base, other)| base.changes(&other, bootstrap))
-                .collect();
-            Ok(Changes { evaluator: evaluator.info, measurements })
+            let (base, other) = (evaluator.tables(&base)?, evaluator.tables(&other)?);
+            let both = base.iter().zip(&other);
+            Ok(both.flat_map(|(base, other)| base.changes(other, bootstrap)).collect())
         })
         .await
     }

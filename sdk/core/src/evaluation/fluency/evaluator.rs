@@ -9,10 +9,9 @@ use super::rated::Rater;
 use super::ratings::Ratings;
 use crate::causal_lm::Likelihood;
 use crate::evaluation::toxicity::Continuations;
-use crate::evaluation::work::{WorkDirectory, json, refuse_unless_comparable};
+use crate::evaluation::work::{self, WorkDirectory, json};
 use crate::evaluation::{Changes, Evaluation, EvaluationContext, Evaluator, PromptSet, Provenance};
 use crate::info::DigestBuilder;
-use crate::worker::blocking;
 use crate::{Info, Result, Subject};
 
 /// Lets a model continue prompts and a second model rate how fluent that is: the perplexity of each
@@ -103,29 +102,20 @@ impl Evaluator for FluencyEvaluator {
         let rater = Rater(&*self.rater);
         continuations.make_all(&*subject.generator, &rater, &context.observer).await?;
         let settings = self.settings.clone();
-        let measurements = blocking(move || {
+        let measure = move || {
             let ratings = Ratings::read(&continuations, &settings)?;
             Ok(ratings.measurements(&settings.toxicity.bootstrap))
-        })
-        .await?;
-        let evaluation = Evaluation { subject: subject.name.clone(), measurements, provenance };
-        work.write_metrics(&evaluation)?;
-        Ok(evaluation)
+        };
+        work.conclude(subject, provenance, measure).await
     }
 
     /// The differences of the perplexity for every slice, paired over prompts.
     async fn changes(&self, base: &Path, other: &Path) -> Result<Changes> {
-        let [base, other] = [base, other].map(Path::to_path_buf);
         let evaluator = self.clone();
-        blocking(move || {
-            refuse_unless_comparable(&base, &other)?;
-            let read = |root: &Path| {
-                let work = WorkDirectory::existing(root);
-                Ratings::read(&evaluator.continuations(work, None), &evaluator.settings)
-            };
-            let bootstrap = &evaluator.settings.toxicity.bootstrap;
-            let measurements = read(&base)?.changes(&read(&other)?, bootstrap);
-            Ok(Changes { evaluator: evaluator.info, measurements })
+        work::changes(self.info.clone(), base, other, move |base, other| {
+            let settings = &evaluator.settings;
+            let read = |work| Ratings::read(&evaluator.continuations(work, None), settings);
+            Ok(read(base)?.changes(&read(other)?, &settings.toxicity.bootstrap))
         })
         .await
     }

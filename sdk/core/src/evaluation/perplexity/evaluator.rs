@@ -1,4 +1,3 @@
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -8,12 +7,11 @@ use serde::{Deserialize, Serialize};
 use super::Likelihoods;
 use crate::calls::expect_answers;
 use crate::causal_lm::{Likelihood, TextLikelihood};
-use crate::evaluation::work::{Units, WorkDirectory, WorkKey, json, refuse_unless_comparable};
+use crate::evaluation::work::{self, Units, WorkDirectory, WorkKey, json, stated};
 use crate::evaluation::{
     Bootstrap, COMPONENT, Changes, Evaluation, EvaluationContext, Evaluator, Provenance, TextSet,
 };
 use crate::info::DigestBuilder;
-use crate::worker::blocking;
 use crate::{Error, ErrorKind, Event, Info, Observer, Result, Stage, Subject};
 
 const LIKELIHOODS: &str = "likelihoods";
@@ -163,16 +161,12 @@ impl PerplexityEvaluator {
     }
 
     fn provenance(&self, model: &Info) -> Result<Provenance> {
-        let settings: BTreeMap<_, _> = match json(&self.settings)? {
-            serde_json::Value::Object(settings) => settings.into_iter().collect(),
-            _ => BTreeMap::new(),
-        };
         Ok(Provenance {
             evaluator: self.info.clone(),
             model: model.clone(),
             scorer: None,
             data: self.texts.info().clone(),
-            settings,
+            settings: stated(&self.settings)?,
         })
     }
 }
@@ -184,38 +178,22 @@ impl Evaluator for PerplexityEvaluator {
     }
 
     async fn evaluate(&self, subject: &Subject, context: &EvaluationContext) -> Result<Evaluation> {
-        let Some(likelihood) = &subject.likelihood else {
-            let message = format!("`{}` gives no log-probabilities", subject.name);
-            return Err(Error::new(
-                ErrorKind::Unsupported,
-                COMPONENT,
-                "measure perplexity",
-                message,
-            )
-            .with_remedy("load the model locally, or choose a server that gives them"));
-        };
+        let likelihood = subject.likelihood_to("measure perplexity")?;
         let provenance = self.provenance(likelihood.info())?;
         let work = WorkDirectory::open(&context.directory, self.work_key(likelihood.info())?)?;
-        self.rate_all(&**likelihood, &work, &context.observer).await?;
+        self.rate_all(likelihood, &work, &context.observer).await?;
         let (evaluator, parts) = (self.clone(), work.clone());
-        let measurements = blocking(move || {
-            Ok(evaluator.read(&parts)?.measurements(&evaluator.settings.bootstrap))
-        })
-        .await?;
-        let evaluation = Evaluation { subject: subject.name.clone(), measurements, provenance };
-        work.write_metrics(&evaluation)?;
-        Ok(evaluation)
+        let measure =
+            move || Ok(evaluator.read(&parts)?.measurements(&evaluator.settings.bootstrap));
+        work.conclude(subject, provenance, measure).await
     }
 
     /// The differences of all four, paired over documents.
     async fn changes(&self, base: &Path, other: &Path) -> Result<Changes> {
-        let [base, other] = [base, other].map(Path::to_path_buf);
         let evaluator = self.clone();
-        blocking(move || {
-            refuse_unless_comparable(&base, &other)?;
-            let read = |root: &Path| evaluator.read(&WorkDirectory::existing(root));
-            let measurements = read(&base)?.changes(&read(&other)?, &evaluator.settings.bootstrap);
-            Ok(Changes { evaluator: evaluator.info, measurements })
+        work::changes(self.info.clone(), base, other, move |base, other| {
+            let bootstrap = &evaluator.settings.bootstrap;
+            Ok(evaluator.read(&base)?.changes(&evaluator.read(&other)?, bootstrap))
         })
         .await
     }

@@ -1,4 +1,3 @@
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -8,10 +7,9 @@ use super::outcomes::{Answer, Outcomes};
 use super::{TaskItem, TaskSet, TaskSettings};
 use crate::calls::expect_answers;
 use crate::causal_lm::Likelihood;
-use crate::evaluation::work::{Units, WorkDirectory, WorkKey, json, refuse_unless_comparable};
+use crate::evaluation::work::{self, Units, WorkDirectory, WorkKey, json, stated};
 use crate::evaluation::{COMPONENT, Changes, Evaluation, EvaluationContext, Evaluator, Provenance};
 use crate::info::DigestBuilder;
-use crate::worker::blocking;
 use crate::{Error, ErrorKind, Event, Info, Observer, Result, Stage, Subject};
 
 const ANSWERS: &str = "answers";
@@ -138,10 +136,7 @@ impl TaskEvaluator {
     }
 
     fn provenance(&self, model: &Info) -> Result<Provenance> {
-        let mut settings: BTreeMap<_, _> = match json(&self.settings)? {
-            serde_json::Value::Object(settings) => settings.into_iter().collect(),
-            _ => BTreeMap::new(),
-        };
+        let mut settings = stated(&self.settings)?;
         let task = self.set.task();
         settings.insert("task".to_owned(), json(task.info())?);
         settings.insert("metrics".to_owned(), json(&task.metrics())?);
@@ -165,33 +160,22 @@ impl Evaluator for TaskEvaluator {
     }
 
     async fn evaluate(&self, subject: &Subject, context: &EvaluationContext) -> Result<Evaluation> {
-        let Some(likelihood) = &subject.likelihood else {
-            let message = format!("`{}` gives no log-probabilities", subject.name);
-            return Err(Error::new(ErrorKind::Unsupported, COMPONENT, "measure a task", message)
-                .with_remedy("load the model locally, or choose a server that gives them"));
-        };
+        let likelihood = subject.likelihood_to("measure a task")?;
         let provenance = self.provenance(likelihood.info())?;
         let work = WorkDirectory::open(&context.directory, self.work_key(likelihood.info())?)?;
-        self.ask_all(&**likelihood, &work, &context.observer).await?;
+        self.ask_all(likelihood, &work, &context.observer).await?;
         let (evaluator, parts) = (self.clone(), work.clone());
-        let measurements = blocking(move || {
-            Ok(evaluator.read(&parts)?.measurements(&evaluator.settings.bootstrap))
-        })
-        .await?;
-        let evaluation = Evaluation { subject: subject.name.clone(), measurements, provenance };
-        work.write_metrics(&evaluation)?;
-        Ok(evaluation)
+        let measure =
+            move || Ok(evaluator.read(&parts)?.measurements(&evaluator.settings.bootstrap));
+        work.conclude(subject, provenance, measure).await
     }
 
     /// The differences of the task's metrics, paired over items.
     async fn changes(&self, base: &Path, other: &Path) -> Result<Changes> {
-        let [base, other] = [base, other].map(Path::to_path_buf);
         let evaluator = self.clone();
-        blocking(move || {
-            refuse_unless_comparable(&base, &other)?;
-            let read = |root: &Path| evaluator.read(&WorkDirectory::existing(root));
-            let measurements = read(&base)?.changes(&read(&other)?, &evaluator.settings.bootstrap);
-            Ok(Changes { evaluator: evaluator.info, measurements })
+        work::changes(self.info.clone(), base, other, move |base, other| {
+            let bootstrap = &evaluator.settings.bootstrap;
+            Ok(evaluator.read(&base)?.changes(&evaluator.read(&other)?, bootstrap))
         })
         .await
     }

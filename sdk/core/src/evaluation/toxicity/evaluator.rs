@@ -1,4 +1,3 @@
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -7,12 +6,11 @@ use async_trait::async_trait;
 use super::judged::Judge;
 use super::measure::Measured;
 use super::{Continuations, ToxicitySettings};
-use crate::evaluation::work::{WorkDirectory, json, refuse_unless_comparable};
+use crate::evaluation::work::{self, WorkDirectory, json, stated};
 use crate::evaluation::{
     COMPONENT, Changes, Evaluation, EvaluationContext, Evaluator, PromptSet, Provenance,
 };
 use crate::info::DigestBuilder;
-use crate::worker::blocking;
 use crate::{Attribute, Error, ErrorKind, Info, Result, Subject, ToxicityScorer};
 
 /// Lets a model continue prompts and a judge score the continuations.
@@ -74,10 +72,7 @@ impl ToxicityEvaluator {
     }
 
     fn provenance(&self, model: &Info) -> Result<Provenance> {
-        let mut settings: BTreeMap<_, _> = match json(&self.settings)? {
-            serde_json::Value::Object(settings) => settings.into_iter().collect(),
-            _ => BTreeMap::new(),
-        };
+        let mut settings = stated(&self.settings)?;
         let sliceable = self.prompts.prompts().iter().filter(|p| p.toxicity.is_some()).count();
         settings.insert("prompts_with_toxicity".to_owned(), sliceable.into());
         Ok(Provenance {
@@ -107,27 +102,18 @@ impl Evaluator for ToxicityEvaluator {
         let judge = Judge(&*self.scorer);
         continuations.make_all(&*subject.generator, &judge, &context.observer).await?;
         let evaluator = self.clone();
-        let measurements = blocking(move || {
-            Ok(evaluator.read(&continuations)?.measurements(&evaluator.settings.bootstrap))
-        })
-        .await?;
-        let evaluation = Evaluation { subject: subject.name.clone(), measurements, provenance };
-        work.write_metrics(&evaluation)?;
-        Ok(evaluation)
+        let measure =
+            move || Ok(evaluator.read(&continuations)?.measurements(&evaluator.settings.bootstrap));
+        work.conclude(subject, provenance, measure).await
     }
 
     /// The differences of EMT, probability and mean for every slice, and of every other attribute on
     /// `full`, each with a paired interval and the p-value of a [`PairedTest`](crate::evaluation::PairedTest).
     async fn changes(&self, base: &Path, other: &Path) -> Result<Changes> {
-        let [base, other] = [base, other].map(Path::to_path_buf);
         let evaluator = self.clone();
-        blocking(move || {
-            refuse_unless_comparable(&base, &other)?;
-            let read = |root: &Path| {
-                evaluator.read(&evaluator.continuations(WorkDirectory::existing(root), None))
-            };
-            let measurements = read(&base)?.changes(&read(&other)?, &evaluator.settings.bootstrap);
-            Ok(Changes { evaluator: evaluator.info, measurements })
+        work::changes(self.info.clone(), base, other, move |base, other| {
+            let read = |work| evaluator.read(&evaluator.continuations(work, None));
+            Ok(read(base)?.changes(&read(other)?, &evaluator.settings.bootstrap))
         })
         .await
     }
