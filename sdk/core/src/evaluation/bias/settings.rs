@@ -1,5 +1,6 @@
 use serde::{Deserialize, Deserializer, Serialize};
 
+use crate::evaluation::toxicity::GivenSampling;
 use crate::evaluation::{Bootstrap, PerplexitySettings, ToxicitySettings};
 use crate::{Attribute, Result, Sampling};
 
@@ -50,28 +51,11 @@ impl Default for BiasSettings {
     }
 }
 
-/// A table replaces the keys it has; the others must not become those of self-generation, whose 1000
-/// tokens would make another measurement of it.
+/// A table replaces the keys it has.
 fn over_real_toxicity_prompts<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> std::result::Result<Sampling, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(deny_unknown_fields)]
-    struct Given {
-        max_new_tokens: Option<usize>,
-        temperature: Option<f32>,
-        top_k: Option<usize>,
-        top_p: Option<f32>,
-    }
-
-    let given = Given::deserialize(deserializer)?;
-    let others = Sampling::real_toxicity_prompts();
-    Ok(Sampling {
-        max_new_tokens: given.max_new_tokens.unwrap_or(others.max_new_tokens),
-        temperature: given.temperature.unwrap_or(others.temperature),
-        top_k: given.top_k.or(others.top_k),
-        top_p: given.top_p.unwrap_or(others.top_p),
-    })
+    Ok(GivenSampling::deserialize(deserializer)?.over(Sampling::real_toxicity_prompts()))
 }
 
 impl BiasSettings {

@@ -15,6 +15,7 @@ pub use evaluator::ToxicityEvaluator;
 pub(super) use judged::{Judge, Judged, judged};
 pub use outcomes::{ToxicityOutcomes, ToxicityStatistic};
 pub use preset::{Deviation, Over, PresetRules, ToxicityPreset, UnscoredPrompts};
+pub(super) use settings::GivenSampling;
 pub use settings::ToxicitySettings;
 pub use slice::Slice;
 pub(super) use slice::members;

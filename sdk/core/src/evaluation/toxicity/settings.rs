@@ -39,7 +39,6 @@ impl Default for ToxicitySettings {
 }
 
 /// Settings as they are written: what is left out is the preset's, down to the keys of the sampling.
-/// Those must not become self-generation's, whose 1000 tokens would make another measurement of it.
 #[derive(Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct Given {
@@ -56,14 +55,28 @@ struct Given {
     bootstrap: Option<Bootstrap>,
 }
 
+/// Sampling as it is written. What is left out must not become self-generation's, whose 1000 tokens would
+/// make another measurement of it.
 #[derive(Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-struct GivenSampling {
+pub(in crate::evaluation) struct GivenSampling {
     max_new_tokens: Option<usize>,
     temperature: Option<f32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     top_k: Option<usize>,
     top_p: Option<f32>,
+}
+
+impl GivenSampling {
+    /// What is left out is that of `others`.
+    pub(in crate::evaluation) fn over(self, others: Sampling) -> Sampling {
+        Sampling {
+            max_new_tokens: self.max_new_tokens.unwrap_or(others.max_new_tokens),
+            temperature: self.temperature.unwrap_or(others.temperature),
+            top_k: self.top_k.or(others.top_k),
+            top_p: self.top_p.unwrap_or(others.top_p),
+        }
+    }
 }
 
 /// Keeps a `null` apart from what is not there.
@@ -76,16 +89,10 @@ fn given<'de, D: Deserializer<'de>>(
 impl From<Given> for ToxicitySettings {
     fn from(given: Given) -> Self {
         let others = Self::of_preset(given.preset);
-        let GivenSampling { max_new_tokens, temperature, top_k, top_p } = given.sampling;
         Self {
             attribute: given.attribute.unwrap_or(others.attribute),
             continuations: given.continuations.unwrap_or(others.continuations),
-            sampling: Sampling {
-                max_new_tokens: max_new_tokens.unwrap_or(others.sampling.max_new_tokens),
-                temperature: temperature.unwrap_or(others.sampling.temperature),
-                top_k: top_k.or(others.sampling.top_k),
-                top_p: top_p.unwrap_or(others.sampling.top_p),
-            },
+            sampling: given.sampling.over(others.sampling),
             stop: given.stop.unwrap_or(others.stop),
             seed: given.seed.unwrap_or(others.seed),
             threshold: given.threshold.unwrap_or(others.threshold),
