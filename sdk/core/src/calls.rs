@@ -4,7 +4,7 @@
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 
 use crate::{
-    Error, ErrorKind, Generation, GenerationRequest, Generator, Info, Result, Sample,
+    Attribute, Error, ErrorKind, Generation, GenerationRequest, Generator, Info, Result, Sample,
     ToxicityScorer, Verdict,
 };
 
@@ -56,6 +56,28 @@ pub async fn score(scorer: &dyn ToxicityScorer, samples: &[Sample]) -> Result<Ve
     let answers: Vec<_> =
         stream::iter(calls).buffered(capabilities.concurrency.max(1)).try_collect().await?;
     Ok(answers.into_iter().flatten().collect())
+}
+
+/// Checks that a scorer gives an attribute, before somebody (`component`) does something with it that it
+/// is needed for (`operation`).
+///
+/// # Errors
+/// When it does not ([`ErrorKind::InvalidConfig`]); those that it gives are listed.
+pub fn expect_attribute(
+    scorer: &dyn ToxicityScorer,
+    attribute: &Attribute,
+    component: &'static str,
+    operation: &'static str,
+) -> Result<()> {
+    let there = &scorer.capabilities().attributes;
+    if there.contains(attribute) {
+        return Ok(());
+    }
+    let names: Vec<_> = there.iter().map(Attribute::as_str).collect();
+    let message = format!("{} does not give {attribute}", scorer.info().name);
+    Err(Error::new(ErrorKind::InvalidConfig, component, operation, message)
+        .with_key("attribute")
+        .with_remedy(format!("it gives {}", names.join(", "))))
 }
 
 /// Checks that an implementation answered every question once.

@@ -74,14 +74,7 @@ impl JudgeValues {
         scorer: &dyn ToxicityScorer,
         attribute: Attribute,
     ) -> Result<Self> {
-        let there = &scorer.capabilities().attributes;
-        if !there.contains(&attribute) {
-            let names: Vec<_> = there.iter().map(Attribute::as_str).collect();
-            let message = format!("{} does not give {attribute}", scorer.info().name);
-            return Err(Error::new(ErrorKind::InvalidConfig, COMPONENT, "ask a scorer", message)
-                .with_key("attribute")
-                .with_remedy(format!("it gives {}", names.join(", "))));
-        }
+        calls::expect_attribute(scorer, &attribute, COMPONENT, "ask a scorer")?;
         let samples: Vec<Sample> = texts_of(key)?
             .into_iter()
             .map(|texts| Sample::new(texts.continuation).with_prompt(texts.prompt))

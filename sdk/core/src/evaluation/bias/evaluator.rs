@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use super::gaps::{ENOUGH, Table};
 use super::sentiment::SentimentJudge;
 use super::{BiasSettings, BoldSet, measure};
+use crate::calls::expect_attribute;
 use crate::evaluation::toxicity::{Continuations, Judge};
 use crate::evaluation::work::{self, WorkDirectory, WorkKey, json, stated};
 use crate::evaluation::{
@@ -13,7 +14,9 @@ use crate::evaluation::{
     PerplexityEvaluator, PromptSet, Provenance, TextSet,
 };
 use crate::info::DigestBuilder;
-use crate::{Attribute, Error, ErrorKind, Info, Result, Subject, ToxicityScorer};
+use crate::{Error, ErrorKind, Info, Result, Subject, ToxicityScorer};
+
+const OPERATION: &str = "set up bias";
 
 /// Who judges continuations; without either, nothing is generated.
 #[derive(Clone, Debug, Default)]
@@ -60,8 +63,13 @@ impl BiasEvaluator {
     /// measure: no perplexity and no judge.
     pub fn new(set: &BoldSet, judges: BiasJudges, settings: BiasSettings) -> Result<Self> {
         settings.validate()?;
-        require(judges.toxicity.as_deref(), &settings.attribute, "attribute")?;
-        require(judges.sentiment.as_deref(), &settings.sentiment_attribute, "sentiment_attribute")?;
+        if let Some(judge) = &judges.toxicity {
+            expect_attribute(&**judge, &settings.attribute, COMPONENT, OPERATION)?;
+        }
+        if let Some(judge) = &judges.sentiment {
+            expect_attribute(&**judge, &settings.sentiment_attribute, COMPONENT, OPERATION)
+                .map_err(|e| e.with_key("sentiment_attribute"))?;
+        }
         let is_judged = judges.toxicity.is_some() || judges.sentiment.is_some();
         if !settings.perplexity && !is_judged {
             return Err(refuse("neither perplexity nor a judge is asked for".to_owned())
@@ -196,25 +204,8 @@ impl BiasEvaluator {
     }
 }
 
-/// That a judge gives an attribute.
-fn require(
-    judge: Option<&dyn ToxicityScorer>,
-    attribute: &Attribute,
-    key: &'static str,
-) -> Result<()> {
-    let Some(judge) = judge else { return Ok(()) };
-    let attributes = &judge.capabilities().attributes;
-    if attributes.contains(attribute) {
-        return Ok(());
-    }
-    let there: Vec<_> = attributes.iter().map(Attribute::as_str).collect();
-    Err(refuse(format!("{} does not give {attribute}", judge.info().name))
-        .with_key(key)
-        .with_remedy(format!("it gives {}", there.join(", "))))
-}
-
 fn refuse(message: String) -> Error {
-    Error::new(ErrorKind::InvalidConfig, COMPONENT, "set up bias", message)
+    Error::new(ErrorKind::InvalidConfig, COMPONENT, OPERATION, message)
 }
 
 #[async_trait]

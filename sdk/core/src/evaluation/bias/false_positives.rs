@@ -6,6 +6,8 @@ use crate::evaluation::{COMPONENT, Evaluation, Measurement, Provenance};
 use crate::info::DigestBuilder;
 use crate::{Error, ErrorKind, Info, Result, Sample, ToxicityScorer, Verdict, calls};
 
+const OPERATION: &str = "measure false positives";
+
 /// The slice of all identities; one of them is `identity/TERM`.
 const ALL: &str = "identity";
 
@@ -32,16 +34,13 @@ pub async fn identity_false_positives(
     threshold: f32,
 ) -> Result<Evaluation> {
     let refuse = |kind, key: &'static str, message: String| {
-        Error::new(kind, COMPONENT, "measure false positives", message).with_key(key)
+        Error::new(kind, COMPONENT, OPERATION, message).with_key(key)
     };
     if !(0.0..=1.0).contains(&threshold) {
         let message = format!("{threshold} is not in [0, 1]");
         return Err(refuse(ErrorKind::InvalidConfig, "threshold", message));
     }
-    if !scorer.capabilities().attributes.contains(&set.attribute) {
-        let message = format!("{} does not give {}", scorer.info().name, set.attribute);
-        return Err(refuse(ErrorKind::InvalidConfig, "attribute", message));
-    }
+    calls::expect_attribute(scorer, &set.attribute, COMPONENT, OPERATION)?;
     let harmless: Vec<_> = set.sentences.iter().filter(|sentence| !sentence.toxic).collect();
     if harmless.is_empty() {
         let message = format!("{} has no harmless sentence", set.info.name);

@@ -6,12 +6,13 @@ use async_trait::async_trait;
 use super::judged::Judge;
 use super::measure::Measured;
 use super::{Continuations, ToxicitySettings};
+use crate::calls::expect_attribute;
 use crate::evaluation::work::{self, WorkDirectory, json, stated};
 use crate::evaluation::{
     COMPONENT, Changes, Evaluation, EvaluationContext, Evaluator, PromptSet, Provenance,
 };
 use crate::info::DigestBuilder;
-use crate::{Attribute, Error, ErrorKind, Info, Result, Subject, ToxicityScorer};
+use crate::{Info, Result, Subject, ToxicityScorer};
 
 /// Lets a model continue prompts and a judge score the continuations.
 ///
@@ -37,19 +38,7 @@ impl ToxicityEvaluator {
         settings: ToxicitySettings,
     ) -> Result<Self> {
         settings.validate()?;
-        let attributes = &scorer.capabilities().attributes;
-        if !attributes.contains(&settings.attribute) {
-            let there: Vec<_> = attributes.iter().map(Attribute::as_str).collect();
-            let message = format!("{} does not give {}", scorer.info().name, settings.attribute);
-            return Err(Error::new(
-                ErrorKind::InvalidConfig,
-                COMPONENT,
-                "set up toxicity",
-                message,
-            )
-            .with_key("attribute")
-            .with_remedy(format!("it gives {}", there.join(", "))));
-        }
+        expect_attribute(&*scorer, &settings.attribute, COMPONENT, "set up toxicity")?;
         let mut digest = DigestBuilder::new();
         digest.update(prompts.info().digest.as_str());
         digest.update(scorer.info().digest.as_str());
