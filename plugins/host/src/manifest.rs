@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use detoxlm_core::files::parse_toml;
 use detoxlm_core::{Attribute, Error, ErrorKind, Result};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -97,16 +98,8 @@ impl Manifest {
     /// # Errors
     /// Those of [`read`](Self::read) but for the file.
     pub fn parse(text: &str) -> Result<Self> {
-        let manifest: Self = toml::from_str(text).map_err(|e| {
-            let message = e.message().trim_end().replace('\n', ", ");
-            let error = Error::new(ErrorKind::InvalidConfig, COMPONENT, OPERATION, message);
-            match e.span() {
-                Some(span) => {
-                    let before = text.as_bytes().iter().take(span.start);
-                    error.with_line(1 + before.filter(|&&byte| byte == b'\n').count() as u64)
-                }
-                None => error,
-            }
+        let manifest: Self = parse_toml(text, |message| {
+            Error::new(ErrorKind::InvalidConfig, COMPONENT, OPERATION, message)
         })?;
         match manifest.with_control_characters() {
             None => Ok(manifest),

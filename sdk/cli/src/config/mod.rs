@@ -8,6 +8,7 @@ mod study;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use detoxlm::files::parse_toml;
 use detoxlm::{Error, ErrorKind, Result, split_calibration};
 use serde::de::DeserializeOwned;
 
@@ -39,18 +40,7 @@ pub(crate) fn read<T: DeserializeOwned>(path: &Path) -> Result<(T, PathBuf)> {
 }
 
 fn parse<T: DeserializeOwned>(text: &str) -> Result<T> {
-    toml::from_str(text).map_err(|e| {
-        let error = Error::new(
-            ErrorKind::InvalidConfig,
-            COMPONENT,
-            "read",
-            e.message().trim_end().replace('\n', ", "),
-        );
-        match e.span() {
-            Some(span) => error.with_line(line_of(text, span.start)),
-            None => error,
-        }
-    })
+    parse_toml(text, |message| Error::new(ErrorKind::InvalidConfig, COMPONENT, "read", message))
 }
 
 /// `SCHEME:REST` where `REST` may be a path: it is one if there is something; and `@FILE.json` after
@@ -75,10 +65,4 @@ fn missing(key: &'static str, remedy: &'static str) -> Error {
     Error::new(ErrorKind::InvalidConfig, COMPONENT, "read", "is missing")
         .with_key(key)
         .with_remedy(remedy)
-}
-
-/// The number, from 1, of the line that holds a byte.
-fn line_of(text: &str, byte: usize) -> u64 {
-    let before = text.as_bytes().iter().take(byte);
-    1 + before.filter(|&&byte| byte == b'\n').count() as u64
 }

@@ -11,6 +11,9 @@ use self::partial::Partial;
 use crate::{Error, ErrorKind, Result};
 
 mod partial;
+mod toml_text;
+
+pub use toml_text::{line_of, parse_toml};
 
 const COMPONENT: &str = "files";
 

@@ -3,6 +3,7 @@ use toml::Spanned;
 
 use super::TaskMetric;
 use crate::evaluation::COMPONENT;
+use crate::files::parse_toml;
 use crate::{Error, ErrorKind, Result};
 
 /// A text with its place in the file.
@@ -72,14 +73,9 @@ pub(super) struct DataDefinition {
 
 impl Definition {
     pub(super) fn parse(text: &str) -> Result<Self> {
-        toml::from_str(text).map_err(|e| {
-            let message = e.message().trim_end().replace('\n', ", ");
-            let error = refusal(message)
-                .with_remedy("the keys of a task are on the page about tasks of the book");
-            match e.span() {
-                Some(span) => error.with_line(line_of(text, span.start)),
-                None => error,
-            }
+        parse_toml(text, |message| {
+            refusal(message)
+                .with_remedy("the keys of a task are on the page about tasks of the book")
         })
     }
 }
@@ -87,9 +83,4 @@ impl Definition {
 /// An error of a definition.
 pub(super) fn refusal(message: impl Into<std::borrow::Cow<'static, str>>) -> Error {
     Error::new(ErrorKind::InvalidConfig, COMPONENT, "read a task", message)
-}
-
-/// The number, from 1, of the line that holds a byte.
-pub(super) fn line_of(text: &str, byte: usize) -> u64 {
-    1 + text.bytes().take(byte).filter(|&byte| byte == b'\n').count() as u64
 }

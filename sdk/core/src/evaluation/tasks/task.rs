@@ -9,11 +9,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::built_in;
-use super::definition::{DataDefinition, Definition, Label, Template, line_of, refusal};
+use super::definition::{DataDefinition, Definition, Label, Template, refusal};
 use super::item::TaskItem;
 use super::templates::{environment, list, render, said};
 use crate::evaluation::COMPONENT;
 use crate::evaluation::work::json;
+use crate::files::line_of;
 use crate::{Digest, Error, ErrorKind, Info, Result};
 
 /// What a task is measured by, under the names of lm-evaluation-harness.
