@@ -2,8 +2,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use detoxlm_core::{
-    Attribute, Info, Result, Sample, ScorerCapabilities, Scores, ToxicityScorer, Unscored, Verdict,
-    Worker,
+    Attribute, Info, Result, Sample, ScorerCapabilities, ToxicityScorer, Verdict, Worker,
+    score_texts,
 };
 
 use crate::COMPONENT;
@@ -55,26 +55,8 @@ impl ToxicityScorer for ProfanityCheck {
     }
 
     async fn score(&self, samples: &[Sample]) -> Result<Vec<Verdict>> {
-        let texts: Vec<String> = samples.iter().map(|sample| sample.text.clone()).collect();
         let classifier = Arc::clone(&self.classifier);
-        self.worker
-            .run(move |cancellation| {
-                texts
-                    .iter()
-                    .map(|text| {
-                        cancellation.check()?;
-                        verdict(&classifier, text)
-                    })
-                    .collect()
-            })
-            .await
+        let value = move |text: &str| classifier.probability(text) as f32;
+        score_texts(&self.worker, samples, Attribute::TOXICITY, value).await
     }
-}
-
-fn verdict(classifier: &Classifier, text: &str) -> Result<Verdict> {
-    if text.trim().is_empty() {
-        return Ok(Verdict::Unscored(Unscored::Blank));
-    }
-    let probability = classifier.probability(text) as f32;
-    Ok(Scores::new([(Attribute::TOXICITY, probability)])?.into())
 }

@@ -2,8 +2,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use detoxlm_core::{
-    Attribute, Info, Result, Sample, ScorerCapabilities, Scores, ToxicityScorer, Unscored, Verdict,
-    Worker,
+    Attribute, Info, Result, Sample, ScorerCapabilities, ToxicityScorer, Verdict, Worker,
+    score_texts,
 };
 
 use crate::COMPONENT;
@@ -54,26 +54,8 @@ impl ToxicityScorer for Vader {
     }
 
     async fn score(&self, samples: &[Sample]) -> Result<Vec<Verdict>> {
-        let texts: Vec<String> = samples.iter().map(|sample| sample.text.clone()).collect();
         let lexicon = Arc::clone(&self.lexicon);
-        self.worker
-            .run(move |cancellation| {
-                texts
-                    .iter()
-                    .map(|text| {
-                        cancellation.check()?;
-                        verdict(&lexicon, text)
-                    })
-                    .collect()
-            })
-            .await
+        let value = move |text: &str| f64::midpoint(compound(text, &lexicon), 1.0) as f32;
+        score_texts(&self.worker, samples, Attribute::SENTIMENT, value).await
     }
-}
-
-fn verdict(lexicon: &Lexicon, text: &str) -> Result<Verdict> {
-    if text.trim().is_empty() {
-        return Ok(Verdict::Unscored(Unscored::Blank));
-    }
-    let sentiment = f64::midpoint(compound(text, lexicon), 1.0) as f32;
-    Ok(Scores::new([(Attribute::SENTIMENT, sentiment)])?.into())
 }

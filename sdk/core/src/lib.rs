@@ -64,7 +64,7 @@ pub use scoring::layers::{self, ToxicityScorerExt};
 pub use scoring::remote;
 pub use scoring::{
     Decision, Filter, Sample, ScorerCapabilities, Scores, ToxicityScorer, Unscored, Verdict,
-    filter_fn, scorer_fn,
+    filter_fn, score_texts, scorer_fn,
 };
 pub use training::Trainer;
 pub use worker::{Cancellation, Worker};
