@@ -4,11 +4,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use detoxlm_core::causal_lm::CausalLm;
 use detoxlm_core::training::LocalTrainer;
 use detoxlm_core::{
-    Device, ErrorKind, Framework, LoadOptions, LocalGenerator, LocalLikelihood, ModelDirectory,
-    ModelLoader, Registry, Result, Subject, Worker,
+    Device, ErrorKind, Framework, LoadOptions, ModelLoader, Registry, Result, Subject, Worker,
+    local_subject,
 };
 
 use crate::error::error;
@@ -59,13 +58,7 @@ impl ModelLoader for CandleLoader {
             }
         };
         let model = self.worker.run(move |_| load()).await?;
-        let model: Arc<dyn CausalLm> = Arc::new(model);
-        let generator = LocalGenerator::new(Arc::clone(&model))?.with_options(options);
-        Ok(Subject {
-            name: ModelDirectory::name_of(options.adapter.as_deref().unwrap_or(directory)),
-            generator: Arc::new(generator),
-            likelihood: Some(Arc::new(LocalLikelihood::new(model)?)),
-        })
+        local_subject(Arc::new(model), directory, options)
     }
 }
 

@@ -45,7 +45,7 @@ mod settings;
 mod worker;
 
 pub use attribute::Attribute;
-pub use decoding::{LocalGenerator, LocalLikelihood};
+pub use decoding::{LocalGenerator, LocalLikelihood, local_subject};
 pub use device::Device;
 pub use error::{Error, ErrorKind, Result};
 pub use evaluation::{Evaluation, Evaluator, Subject};

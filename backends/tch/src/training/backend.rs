@@ -3,10 +3,10 @@
 use detoxlm_core::training::{
     Method, TrainBackend, TrainSession, TrainerCapabilities, TrainingJob,
 };
-use detoxlm_core::{Digest, ErrorKind, Info, Result};
+use detoxlm_core::{Digest, Info, Result};
 
 use super::session::Session;
-use crate::error::{COMPONENT, error};
+use crate::error::COMPONENT;
 use crate::options::TchOptions;
 use crate::place::Place;
 
@@ -45,15 +45,7 @@ impl TrainBackend for TchTrainBackend {
     }
 
     fn open(&self, job: &TrainingJob) -> Result<Box<dyn TrainSession>> {
-        if !self.capabilities.supports(&job.method) {
-            return Err(error(
-                ErrorKind::Unsupported,
-                "open a training",
-                format!("it does not train the method \"{}\"", job.method.name()),
-            )
-            .with_key("method")
-            .with_remedy(format!("supported: {}", self.capabilities.methods.join(", "))));
-        }
+        self.capabilities.require(&job.method, &self.info)?;
         job.config.validate()?;
         job.method.validate()?;
         Ok(Box::new(Session::open(job, Place::find(self.options)?)?))

@@ -7,8 +7,10 @@ mod batch;
 mod likelihood;
 mod local;
 mod sampler;
+mod subject;
 #[cfg(test)]
 mod tests;
 
 pub use likelihood::LocalLikelihood;
 pub use local::LocalGenerator;
+pub use subject::local_subject;
