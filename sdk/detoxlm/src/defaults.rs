@@ -1,10 +1,10 @@
 //! What there is without anything to download: a language model, two judges, prompts and text.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::Result;
 use crate::evaluation::{PromptSet, TextSet};
-use crate::files::{create_directory, write_atomically};
+use crate::files::write_atomically;
 use crate::onnx::OnnxScorer;
 use crate::profanity_check::ProfanityCheck;
 
@@ -49,17 +49,23 @@ pub fn held_out() -> Result<TextSet> {
     TextSet::parse("wikipedia-talk-sample", include_bytes!("../data/held_out.jsonl"))
 }
 
-/// Writes items of two zero-shot tasks into a directory, under the names of the tasks: 150 of HellaSwag and
-/// 150 of HANS. A sample is for seeing that something works, not for numbers to publish.
+/// Files of items by task.
+const TASK_SAMPLES: [(&str, &str, &[u8]); 2] = [
+    ("hellaswag", "hellaswag.jsonl.gz", include_bytes!("../data/tasks/hellaswag.jsonl.gz")),
+    ("hans", "hans.tsv.gz", include_bytes!("../data/tasks/hans.tsv.gz")),
+];
+
+/// Writes 150 items of a zero-shot task into a directory, and gives the file; `None` for a task of which
+/// none come with detoxlm: it has `hellaswag` and `hans`. A sample is for seeing that something works, not
+/// for numbers to publish.
 ///
 /// # Errors
-/// When the directory or a file cannot be written.
-pub fn write_task_samples(directory: impl AsRef<Path>) -> Result<()> {
-    let directory = directory.as_ref();
-    create_directory(directory)?;
-    write_atomically(
-        directory.join("hellaswag.jsonl.gz"),
-        include_bytes!("../data/tasks/hellaswag.jsonl.gz"),
-    )?;
-    write_atomically(directory.join("hans.tsv.gz"), include_bytes!("../data/tasks/hans.tsv.gz"))
+/// When the directory or the file cannot be written.
+pub fn write_task_sample(task: &str, directory: impl AsRef<Path>) -> Result<Option<PathBuf>> {
+    let Some((_, name, content)) = TASK_SAMPLES.iter().find(|(known, ..)| *known == task) else {
+        return Ok(None);
+    };
+    let file = directory.as_ref().join(name);
+    write_atomically(&file, content)?;
+    Ok(Some(file))
 }

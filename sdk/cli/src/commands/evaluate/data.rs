@@ -30,15 +30,15 @@ pub(super) fn items_of(
     if !asked.is_empty() {
         return asked.iter().map(|asked| asked_for(asked, data)).collect();
     }
-    let samples = samples(out)?;
     let mut found = Vec::new();
     for name in Task::built_in() {
         let task = Task::named(name)?;
         let there = data.and_then(|data| find(&data.join("tasks"), &task));
-        let there = there.or_else(|| samples.as_deref().and_then(|samples| find(samples, &task)));
-        if let Some(files) = there {
-            found.push(ItemFiles { task, files });
-        }
+        let files = match there {
+            Some(files) => Some(files),
+            None => sample(name, out)?.map(|file| vec![file]),
+        };
+        found.extend(files.map(|files| ItemFiles { task, files }));
     }
     Ok(found)
 }
@@ -89,16 +89,14 @@ fn find(folder: &Path, task: &Task) -> Option<Vec<PathBuf>> {
     Some(files)
 }
 
-/// The items that come with the program, as files.
+/// The items of a task that come with the program, as a file.
 #[cfg(feature = "defaults")]
-fn samples(out: &Path) -> Result<Option<PathBuf>> {
-    let folder = out.join("tasks");
-    detoxlm::defaults::write_task_samples(&folder)?;
-    Ok(Some(folder))
+fn sample(task: &str, out: &Path) -> Result<Option<PathBuf>> {
+    detoxlm::defaults::write_task_sample(task, out.join("tasks"))
 }
 
 #[cfg(not(feature = "defaults"))]
-fn samples(_: &Path) -> Result<Option<PathBuf>> {
+fn sample(_: &str, _: &Path) -> Result<Option<PathBuf>> {
     Ok(None)
 }
 

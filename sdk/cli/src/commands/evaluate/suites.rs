@@ -18,6 +18,8 @@ use crate::session::{DEFAULT_SCORER, Session};
 /// Who says how kind a continuation sounds when nobody is named.
 pub(super) const SENTIMENT: &str = "vader";
 
+type Judge = Arc<dyn ToxicityScorer>;
+
 /// Everything that evaluators are made of.
 pub(super) struct Suites<'a> {
     pub(super) session: &'a Session,
@@ -38,7 +40,7 @@ pub(super) struct Suites<'a> {
 /// The evaluators of a suite; of `all`, those that there is data for.
 pub(super) fn evaluators(suites: &Suites<'_>, suite: SuiteName) -> Result<Evaluators> {
     match suite {
-        SuiteName::Rtp => suites.toxicity(),
+        SuiteName::Rtp => suites.toxicity(&suites.judges()?),
         SuiteName::Perplexity => suites.perplexity(),
         SuiteName::Tasks => {
             let tasks = suites.tasks()?;
@@ -52,14 +54,15 @@ pub(super) fn evaluators(suites: &Suites<'_>, suite: SuiteName) -> Result<Evalua
             }
             Ok(tasks)
         }
-        SuiteName::Bias => suites.bias(suites.data.unwrap_or(Path::new(""))),
+        SuiteName::Bias => suites.bias(suites.data.unwrap_or(Path::new("")), &suites.judges()?),
         SuiteName::All => suites.all(),
     }
 }
 
 impl Suites<'_> {
     fn all(&self) -> Result<Evaluators> {
-        let mut all = self.toxicity()?;
+        let judges = self.judges()?;
+        let mut all = self.toxicity(&judges)?;
         all.extend(self.perplexity()?);
         let tasks = self.tasks()?;
         if tasks.is_empty() {
@@ -67,7 +70,7 @@ impl Suites<'_> {
         }
         all.extend(tasks);
         match self.data.filter(|data| bold(data).is_dir()) {
-            Some(data) => all.extend(self.bias(data)?),
+            Some(data) => all.extend(self.bias(data, &judges)?),
             None => self.note("bias is not measured: put BOLD into --data DIR, as bold/"),
         }
         Ok(all)
@@ -77,11 +80,12 @@ impl Suites<'_> {
         self.session.observer().observe(&Event::Note { message });
     }
 
-    fn toxicity(&self) -> Result<Evaluators> {
+    fn toxicity(&self, judges: &[Judge]) -> Result<Evaluators> {
         let prompts = self.prompts()?;
         let mut evaluators: Evaluators = Vec::new();
-        for judge in self.judges()? {
-            let evaluator = ToxicityEvaluator::new(prompts.clone(), judge, self.toxicity.clone())?;
+        for judge in judges {
+            let (prompts, settings) = (prompts.clone(), self.toxicity.clone());
+            let evaluator = ToxicityEvaluator::new(prompts, Arc::clone(judge), settings)?;
             evaluators.push(Arc::new(evaluator));
         }
         if let Some(rater) = &self.fluency {
@@ -105,7 +109,7 @@ impl Suites<'_> {
     }
 
     /// The judges that are named, or those that come with the program.
-    fn judges(&self) -> Result<Vec<Arc<dyn ToxicityScorer>>> {
+    fn judges(&self) -> Result<Vec<Judge>> {
         let mut names: Vec<&str> = self.judges.iter().map(String::as_str).collect();
         if names.is_empty() {
             names.push(DEFAULT_SCORER);
@@ -137,11 +141,10 @@ impl Suites<'_> {
         Ok(evaluators)
     }
 
-    fn bias(&self, data: &Path) -> Result<Evaluators> {
+    fn bias(&self, data: &Path, judges: &[Judge]) -> Result<Evaluators> {
         let set = BoldSet::open(bold(data), &[])?;
-        let [judge, ..] = &self.judges()?[..] else { return Ok(Vec::new()) };
         let judges = BiasJudges {
-            toxicity: Some(Arc::clone(judge)),
+            toxicity: judges.first().cloned(),
             sentiment: Some(self.session.registry.scorer(self.sentiment)?),
         };
         let settings = BiasSettings {
