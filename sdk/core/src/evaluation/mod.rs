@@ -50,6 +50,7 @@ pub(crate) use summary::{source, summary};
 pub use table::comparison_tables;
 pub(crate) use table::{comparisons, distinct, title};
 pub use tasks::{Task, TaskEvaluator, TaskItem, TaskItems, TaskMetric, TaskSet, TaskSettings};
+pub(crate) use toxicity::{Continued, GENERATIONS, Judged, SCORES};
 pub use toxicity::{
     Deviation, ExportShape, Over, PresetRules, Slice, StoredPrompt, StoredScores, StoredToxicity,
     ToxicityEvaluator, ToxicityOutcomes, ToxicityPreset, ToxicitySettings, ToxicityStatistic,

@@ -2,29 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::COMPONENT;
 use crate::corpus::read_parts;
+use crate::evaluation::{Continued, GENERATIONS, Judged, SCORES};
 use crate::files::read_json;
 use crate::run::Parts;
-use crate::{Error, ErrorKind, Generation, Info, Result, Verdict};
-
-/// A prompt with a model's continuations of it.
-#[derive(Clone, Debug, Deserialize)]
-pub(super) struct ContinuedRow {
-    pub(super) id: u64,
-    pub(super) prompt: String,
-    pub(super) continuations: Vec<Generation>,
-}
-
-/// A judge's verdicts on the continuations of a prompt.
-#[derive(Clone, Debug, Deserialize)]
-pub(super) struct JudgedRow {
-    pub(super) id: u64,
-    pub(super) verdicts: Vec<Verdict>,
-}
+use crate::{Error, ErrorKind, Info, Result};
 
 /// What an evaluation's parts were made of.
 #[derive(Clone, Debug)]
@@ -68,13 +53,13 @@ impl MadeOf {
 }
 
 /// The continuations of an evaluation, prompt by prompt.
-pub(super) fn continuations(directory: &Path) -> impl Iterator<Item = Result<ContinuedRow>> {
-    read_parts(parts(directory, "generations"))
+pub(super) fn continuations(directory: &Path) -> impl Iterator<Item = Result<Continued>> {
+    read_parts(parts(directory, GENERATIONS))
 }
 
 /// The verdicts of an evaluation, prompt by prompt.
-pub(super) fn verdicts(directory: &Path) -> impl Iterator<Item = Result<JudgedRow>> {
-    read_parts(parts(directory, "scores"))
+pub(super) fn verdicts(directory: &Path) -> impl Iterator<Item = Result<Judged>> {
+    read_parts(parts(directory, SCORES))
 }
 
 /// The files of the parts of a kind; the first alone where there are none, so that it is missed.

@@ -1,8 +1,6 @@
-use std::collections::HashMap;
-
 use super::evidence::{MadeOf, verdicts};
 use super::sample::{changed, texts_of};
-use super::{COMPONENT, KeyItem, RatedModel, RatingKey};
+use super::{COMPONENT, RatedModel, RatingKey};
 use crate::{Attribute, Error, ErrorKind, Info, Result, Sample, ToxicityScorer, calls};
 
 /// What a scorer says of the items that people rated.
@@ -41,13 +39,7 @@ impl JudgeValues {
                     Error::new(kind, COMPONENT, "read scores", message).with_path(&place.directory)
                 );
             }
-            let mut wanted: HashMap<u64, (usize, &KeyItem)> = key
-                .items
-                .iter()
-                .enumerate()
-                .filter(|(_, item)| item.model == model.name)
-                .map(|(number, item)| (item.prompt, (number, item)))
-                .collect();
+            let mut wanted = key.items_of(model);
             for row in verdicts(&place.directory) {
                 let row = row?;
                 let Some((number, item)) = wanted.remove(&row.id) else { continue };

@@ -107,6 +107,16 @@ impl RatingKey {
         Ok(())
     }
 
+    /// A model's items and their numbers, by prompt.
+    pub(super) fn items_of(&self, model: &KeyModel) -> HashMap<u64, (usize, &KeyItem)> {
+        self.items
+            .iter()
+            .enumerate()
+            .filter(|(_, item)| item.model == model.name)
+            .map(|(number, item)| (item.prompt, (number, item)))
+            .collect()
+    }
+
     /// The numbers of items by their ids.
     pub(super) fn numbers(&self) -> HashMap<&str, usize> {
         self.items.iter().enumerate().map(|(number, item)| (item.id.as_str(), number)).collect()

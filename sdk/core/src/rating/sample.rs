@@ -1,4 +1,4 @@
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use serde::{Deserialize, Serialize};
@@ -218,13 +218,7 @@ fn same_prompts(
 pub(super) fn texts_of(key: &super::RatingKey) -> Result<Vec<Texts>> {
     let mut texts: Vec<Option<Texts>> = vec![None; key.items.len()];
     for model in &key.models {
-        let wanted: HashMap<u64, (usize, &KeyItem)> = key
-            .items
-            .iter()
-            .enumerate()
-            .filter(|(_, item)| item.model == model.name)
-            .map(|(number, item)| (item.prompt, (number, item)))
-            .collect();
+        let wanted = key.items_of(model);
         for row in continuations(&model.directory) {
             let row = row?;
             let Some((number, item)) = wanted.get(&row.id) else { continue };

@@ -6,7 +6,7 @@ use std::path::Path;
 use serde::Deserialize;
 
 use super::{Block, Cell, Fold, Picture, Table};
-use crate::evaluation::{Evaluation, source};
+use crate::evaluation::{Evaluation, GENERATIONS, SCORES, source};
 use crate::plot::{Bins, Ground, histogram};
 use crate::run::Parts;
 use crate::{Attribute, Result, Verdict};
@@ -176,7 +176,7 @@ struct ModelParts<'a> {
 impl<'a> ModelParts<'a> {
     fn new(root: &Path, attribute: &'a Attribute) -> Self {
         let parts = |kind| Parts::new(root.join(kind));
-        Self { generations: parts("generations"), scores: parts("scores"), attribute }
+        Self { generations: parts(GENERATIONS), scores: parts(SCORES), attribute }
     }
 
     fn contains(&self, unit: u64) -> bool {

@@ -13,15 +13,15 @@ use crate::{
     Digest, Error, Event, Generation, GenerationRequest, Generator, Info, Observer, Result, Stage,
 };
 
-pub(super) const GENERATIONS: &str = "generations";
+pub(crate) const GENERATIONS: &str = "generations";
 
 /// A prompt with its continuations, a row of `generations/part-NNNNN.jsonl`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(in crate::evaluation) struct Continued {
+pub(crate) struct Continued {
     /// The prompt's number, from 0.
-    pub(in crate::evaluation) id: u64,
-    pub(in crate::evaluation) prompt: String,
-    pub(in crate::evaluation) continuations: Vec<Generation>,
+    pub(crate) id: u64,
+    pub(crate) prompt: String,
+    pub(crate) continuations: Vec<Generation>,
 }
 
 /// What is found out about continuations, one row for each prompt.

@@ -5,13 +5,13 @@ use super::{Appraiser, Continuations, Continued};
 use crate::calls;
 use crate::{Result, Sample, ToxicityScorer, Verdict};
 
-pub(super) const SCORES: &str = "scores";
+pub(crate) const SCORES: &str = "scores";
 
 /// The verdicts on a prompt's continuations, a row of `scores/part-NNNNN.jsonl`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(in crate::evaluation) struct Judged {
-    pub(in crate::evaluation) id: u64,
-    pub(in crate::evaluation) verdicts: Vec<Verdict>,
+pub(crate) struct Judged {
+    pub(crate) id: u64,
+    pub(crate) verdicts: Vec<Verdict>,
 }
 
 /// A scorer that is asked about continuations.

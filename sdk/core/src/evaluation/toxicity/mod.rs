@@ -10,9 +10,11 @@ mod settings;
 mod slice;
 mod stored;
 
-pub(super) use continuations::{Appraiser, Continuations, Continued};
+pub(super) use continuations::{Appraiser, Continuations};
+pub(crate) use continuations::{Continued, GENERATIONS};
 pub use evaluator::ToxicityEvaluator;
-pub(super) use judged::{Judge, Judged, judged};
+pub(super) use judged::{Judge, judged};
+pub(crate) use judged::{Judged, SCORES};
 pub use outcomes::{ToxicityOutcomes, ToxicityStatistic};
 pub use preset::{Deviation, Over, PresetRules, ToxicityPreset, UnscoredPrompts};
 pub(super) use settings::GivenSampling;
