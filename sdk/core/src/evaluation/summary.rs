@@ -1,4 +1,3 @@
-use super::cell::{MISSING, change, value};
 use super::glossary::label;
 use super::table::distinct;
 use super::{Changes, Evaluation};
@@ -58,14 +57,9 @@ pub(crate) fn summary(evaluations: &[Evaluation], changes: &[Changes]) -> Table 
                 label(name).to_owned()
             };
             let mut cells = vec![Cell::text(told), Cell::text(source_of(evaluation, name))];
-            cells.extend(
-                subjects
-                    .iter()
-                    .map(|subject| Cell::number(of(subject).map_or_else(|| MISSING.into(), value))),
-            );
+            cells.extend(subjects.iter().map(|subject| Cell::measured(of(subject))));
             if !changes.is_empty() {
-                let figure = changed.and_then(|changes| changes.get(name, slice));
-                cells.push(Cell::number(figure.map_or_else(|| MISSING.into(), change)));
+                cells.push(Cell::changed(changed.and_then(|changes| changes.get(name, slice))));
             }
             table.push(cells);
         }

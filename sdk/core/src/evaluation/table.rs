@@ -1,4 +1,4 @@
-use super::cell::{MISSING, change, value};
+use super::cell::{MISSING, change};
 use super::glossary::label;
 use super::{Changes, Evaluation, Measurement};
 use crate::report::{Cell, Table};
@@ -56,9 +56,7 @@ fn comparison(title: String, evaluations: &[&Evaluation], changes: Option<&Chang
         let figures: Vec<_> =
             evaluations.iter().map(|evaluation| evaluation.get(name, slice)).collect();
         let mut cells = vec![Cell::text(label(name)), Cell::text(slice)];
-        cells.extend(
-            figures.iter().map(|cell| Cell::number(cell.map_or_else(|| MISSING.into(), value))),
-        );
+        cells.extend(figures.iter().map(|figure| Cell::measured(*figure)));
         cells.extend(changes.map(|changes| {
             Cell::number(changes.get(name, slice).map_or_else(String::new, change))
         }));

@@ -8,8 +8,7 @@ use super::tradeoff::{self, Subject};
 use super::warnings::warnings;
 use super::{Block, COMPONENT, Cell, Note, Page, Table};
 use crate::evaluation::{
-    Changes, Evaluation, MISSING, change, distinct, label, number, source as judge_or_text,
-    summary as summary_of,
+    Evaluation, distinct, label, number, source as judge_or_text, summary as summary_of,
 };
 use crate::settings::{Difference, as_it_reads, differing_keys};
 use crate::{Error, ErrorKind, Result};
@@ -427,7 +426,7 @@ fn versions(evaluations: &[Evaluation]) -> Option<Note> {
 }
 
 /// How each run's model differs from its own base.
-fn changes_table(names: &[String], sources: &[Source]) -> Table {
+fn changes_table<'a>(names: &[String], sources: &'a [Source]) -> Table {
     let runs: Vec<(&String, &Source)> =
         names.iter().zip(sources).filter(|(_, source)| !source.changes.is_empty()).collect();
     let mut columns = vec!["", "judge or text"];
@@ -438,19 +437,16 @@ fn changes_table(names: &[String], sources: &[Source]) -> Table {
         let first = evaluations().find(|e| e.provenance.evaluator.digest == *evaluator);
         let Some(first) = first else { continue };
         for (name, slice) in SHOWN {
-            let of = |changes: &[Changes]| {
-                let changes = changes.iter().find(|c| c.evaluator.digest == *evaluator);
-                changes.and_then(|changes| changes.get(name, slice)).map(change)
+            let of = |source: &&'a Source| {
+                let changes = source.changes.iter().find(|c| c.evaluator.digest == *evaluator);
+                changes.and_then(|changes| changes.get(name, slice))
             };
-            let figures: Vec<Option<String>> =
-                runs.iter().map(|(_, source)| of(&source.changes)).collect();
+            let figures: Vec<_> = runs.iter().map(|(_, source)| of(source)).collect();
             if figures.iter().all(Option::is_none) {
                 continue;
             }
             let mut cells = vec![Cell::text(label(name)), Cell::text(judge_or_text(first))];
-            cells.extend(
-                figures.into_iter().map(|f| Cell::number(f.unwrap_or_else(|| MISSING.to_owned()))),
-            );
+            cells.extend(figures.into_iter().map(Cell::changed));
             table.push(cells);
         }
     }

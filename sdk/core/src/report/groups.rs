@@ -2,7 +2,7 @@
 
 use super::tradeoff::estimate;
 use super::{Block, Cell, Picture, Table};
-use crate::evaluation::{Changes, Evaluation, MISSING, change, distinct, label, title, value};
+use crate::evaluation::{Changes, Evaluation, distinct, label, title};
 use crate::plot::{BarPart, BarRow, Ground, bar_chart};
 
 /// Bars for each figure of each such evaluation, and a table of the domains' own figures, such as the
@@ -48,13 +48,8 @@ fn domains(same: &[&Evaluation], changes: Option<&Changes>) -> Table {
     let rows = all().filter(|m| names.contains(&m.slice.as_str()));
     for (slice, name) in distinct(rows.map(|m| (m.slice.as_str(), m.name.as_str()))) {
         let mut cells = vec![Cell::text(slice), Cell::text(label(name))];
-        cells.extend(
-            same.iter()
-                .map(|e| Cell::number(e.get(name, slice).map_or_else(|| MISSING.into(), value))),
-        );
-        cells.extend(changes.map(|changes| {
-            Cell::number(changes.get(name, slice).map_or_else(|| MISSING.into(), change))
-        }));
+        cells.extend(same.iter().map(|e| Cell::measured(e.get(name, slice))));
+        cells.extend(changes.map(|changes| Cell::changed(changes.get(name, slice))));
         table.push(cells);
     }
     table

@@ -1,6 +1,8 @@
 use std::fmt::Write as _;
 
-use crate::evaluation::{Interval, MISSING, escaped as markdown_escaped};
+use crate::evaluation::{
+    Interval, MISSING, Measurement, change, escaped as markdown_escaped, value,
+};
 use crate::plot::escaped;
 
 /// What stands in a cell.
@@ -21,6 +23,16 @@ impl Cell {
     /// A number as it is to be shown.
     pub(crate) fn number(text: impl Into<String>) -> Self {
         Self { text: text.into(), is_number: true, bar: None }
+    }
+
+    /// What was measured, if it was.
+    pub(crate) fn measured(measurement: Option<&Measurement>) -> Self {
+        Self::number(measurement.map_or_else(|| MISSING.to_owned(), value))
+    }
+
+    /// A difference, if there is one.
+    pub(crate) fn changed(measurement: Option<&Measurement>) -> Self {
+        Self::number(measurement.map_or_else(|| MISSING.to_owned(), change))
     }
 
     pub(crate) fn count(count: u64) -> Self {

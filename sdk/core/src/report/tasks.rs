@@ -1,7 +1,7 @@
 //! What models can do: a table of zero-shot tasks.
 
 use super::{Cell, Table};
-use crate::evaluation::{Changes, Evaluation, MISSING, change, distinct, label, number, value};
+use crate::evaluation::{Changes, Evaluation, MISSING, distinct, label, number};
 
 /// The figure that is averaged over tasks.
 const ACCURACY: &str = "acc";
@@ -34,14 +34,9 @@ pub(super) fn table(evaluations: &[Evaluation], changes: &[Changes]) -> Option<T
             };
             let task = if slice == "all" { task.to_owned() } else { format!("{task}, {slice}") };
             let mut cells = vec![Cell::text(task), Cell::text(label(name))];
-            cells.extend(
-                subjects
-                    .iter()
-                    .map(|subject| Cell::number(of(subject).map_or_else(|| MISSING.into(), value))),
-            );
+            cells.extend(subjects.iter().map(|subject| Cell::measured(of(subject))));
             if !changes.is_empty() {
-                let figure = changed.and_then(|changes| changes.get(name, slice));
-                cells.push(Cell::number(figure.map_or_else(|| MISSING.into(), change)));
+                cells.push(Cell::changed(changed.and_then(|changes| changes.get(name, slice))));
             }
             let items = subjects.iter().find_map(of).map_or(0, |figure| figure.n);
             cells.push(Cell::count(items));
