@@ -11,9 +11,9 @@ use detoxlm_core::audit::{
     AuditSettings, Auditor, Case, FunctionalSet, IdentitySet, LabelledSet, LabelledText, TestSet,
 };
 use detoxlm_core::evaluation::{
-    Bootstrap, Changes, EvaluationContext, EvaluationPrompt, Interval, Measurement,
-    PerplexityEvaluator, PerplexitySettings, PromptSet, Provenance, TextSet, ToxicityEvaluator,
-    ToxicitySettings,
+    Bootstrap, Changes, EvaluationContext, EvaluationPrompt, IdentityFalsePositives, Interval,
+    Measurement, PerplexityEvaluator, PerplexitySettings, PromptSet, Provenance, TextSet,
+    ToxicityEvaluator, ToxicitySettings,
 };
 use detoxlm_core::report::compare;
 use detoxlm_core::testing::{BigramLm, BigramLoader, BigramTrainBackend, CapitalScorer};
@@ -181,13 +181,27 @@ async fn run(root: &Path, name: &str, keep: f64, seed: u64, prompts: usize) -> R
         if text.starts_with(['q', 'Q']) { Decision::Drop("a q".into()) } else { Decision::Keep }
     });
     let mut pipeline = Pipeline::new(config, &framework, Arc::new(CapitalScorer::new()))
-        .with_filter(Arc::new(no_q));
+        .with_filter(Arc::new(no_q))
+        .with_false_positives(IdentityFalsePositives::new(identities(), 0.1)?);
     for evaluator in evaluators(seed, prompts)? {
         pipeline = pipeline.with_evaluator(evaluator);
     }
     let directory = root.join(name);
     pipeline.run(&base, &directory).await?;
     Ok(directory)
+}
+
+/// Sentences that name whom, harmless but for the loud ones.
+fn identities() -> IdentitySet {
+    let terms = ["tall", "Short", "YOUNG", "old"].map(str::to_owned).to_vec();
+    let sentences = (1..80).map(|line: u64| {
+        let term = &terms[line as usize % terms.len()];
+        let is_toxic = line.is_multiple_of(3);
+        let end = if is_toxic { "PEOPLE ARE LOUD" } else { "people are here" };
+        (line, format!("{term} {end}"), is_toxic)
+    });
+    let sentences = sentences.collect();
+    IdentitySet::new("identities", terms, sentences, Attribute::TOXICITY)
 }
 
 async fn audit(directory: &Path) -> Result<()> {
@@ -199,14 +213,6 @@ async fn audit(directory: &Path) -> Result<()> {
         let labels = [(Attribute::TOXICITY, label)].into();
         LabelledText { line, text: format!("{text} {line}"), labels }
     });
-    let terms = ["tall", "short", "young", "old"].map(str::to_owned).to_vec();
-    let sentences = (1..80).map(|line: u64| {
-        let term = &terms[line as usize % terms.len()];
-        let is_toxic = line.is_multiple_of(3);
-        let end = if is_toxic { "PEOPLE ARE LOUD" } else { "people are here" };
-        (line, format!("{term} {end}"), is_toxic)
-    });
-    let sentences: Vec<(u64, String, bool)> = sentences.collect();
     let cases = (1..40).map(|line: u64| Case {
         line,
         functionality: ["shouting", "negated shouting", "quoting"][line as usize % 3].into(),
@@ -215,7 +221,7 @@ async fn audit(directory: &Path) -> Result<()> {
     });
     let sets = [
         TestSet::Labelled(LabelledSet::new("labelled texts", labelled.collect(), 0.5)),
-        TestSet::Identities(IdentitySet::new("identities", terms, sentences, Attribute::TOXICITY)),
+        TestSet::Identities(identities()),
         TestSet::Functional(FunctionalSet::new("cases", cases.collect(), Attribute::TOXICITY)),
     ];
     let settings = AuditSettings {

@@ -26,7 +26,7 @@ mod work;
 
 pub use agreement::{pearson, roc_auc};
 pub use bias::{
-    BiasEvaluator, BiasJudges, BiasSettings, BoldGroup, BoldSet, identity_false_positives,
+    BiasEvaluator, BiasJudges, BiasSettings, BoldGroup, BoldSet, IdentityFalsePositives,
 };
 pub use bootstrap::{Bootstrap, Ratio};
 pub(crate) use cell::{MISSING, change, escaped, number, plain, signed, value};

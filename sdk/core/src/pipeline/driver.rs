@@ -4,7 +4,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::corpus::read_texts;
-use crate::evaluation::Changes;
+use crate::evaluation::{Changes, IdentityFalsePositives};
 use crate::files::{read_json, write_atomically, write_json};
 use crate::pipeline::PipelineConfig;
 use crate::pipeline::card::card;
@@ -23,6 +23,7 @@ use crate::{
 
 const METRICS: &str = "metrics.json";
 const CHANGES: &str = "changes.json";
+pub(crate) const FALSE_POSITIVES: &str = "false_positives.json";
 /// What tells a model's story on the Hub.
 const CARD: &str = "README.md";
 /// The model that the run began with.
@@ -38,6 +39,7 @@ const DETOXIFIED: &str = "detoxified";
 pub struct Pipeline {
     config: PipelineConfig,
     components: Components,
+    false_positives: Option<IdentityFalsePositives>,
 }
 
 /// What a run came to.
@@ -51,6 +53,8 @@ pub struct RunSummary {
     pub evaluations: Vec<Evaluation>,
     /// How they differ, for every evaluator.
     pub changes: Vec<Changes>,
+    /// Whom the scorer that chose the texts takes for toxic; `None` when it was not asked.
+    pub false_positives: Option<Evaluation>,
 }
 
 /// Everything that a run's files depend on.
@@ -62,6 +66,8 @@ struct Manifest<'a> {
     filters: Vec<&'a Info>,
     trainer: &'a Info,
     evaluators: Vec<&'a Info>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    false_positives: Option<Info>,
     config: PipelineConfig,
     validation: Vec<Digest>,
     prompts: Option<Digest>,
@@ -75,7 +81,7 @@ impl Pipeline {
         framework: &Framework,
         scorer: Arc<dyn ToxicityScorer>,
     ) -> Self {
-        Self { config, components: Components::new(framework, scorer) }
+        Self { config, components: Components::new(framework, scorer), false_positives: None }
     }
 
     /// Adds a filter: what it drops is not trained on.
@@ -89,6 +95,14 @@ impl Pipeline {
     #[must_use]
     pub fn with_evaluator(mut self, evaluator: Arc<dyn Evaluator>) -> Self {
         self.components.evaluators.push(evaluator);
+        self
+    }
+
+    /// Asks the scorer that chooses the texts, too, how differently it treats groups of people: the
+    /// report shows it beside the gaps between groups in what the models write.
+    #[must_use]
+    pub fn with_false_positives(mut self, asked: IdentityFalsePositives) -> Self {
+        self.false_positives = Some(asked);
         self
     }
 
@@ -110,6 +124,9 @@ impl Pipeline {
             .trainer
             .capabilities()
             .require(&self.config.method, self.components.trainer.info())?;
+        if let Some(asked) = &self.false_positives {
+            asked.check(&*self.components.scorer)?;
+        }
         let run = self.open(model, run).await?;
         if !SelfGeneration::is_done(&run) {
             let base = self.components.load(BASE, model, None).await?;
@@ -118,7 +135,8 @@ impl Pipeline {
         let selection = self.corpus().select(&run).await?;
         let training = self.train(model, &run).await?;
         let (evaluations, changes) = self.evaluate(model, &run).await?;
-        let summary = RunSummary { selection, training, evaluations, changes };
+        let false_positives = self.ask_the_scorer(&run).await?;
+        let summary = RunSummary { selection, training, evaluations, changes, false_positives };
         let base = ModelDirectory::plain_name_of(model);
         let card = card(&base, &self.config, &self.annotators(), &summary);
         let (pipeline, told) = (self.clone(), summary.clone());
@@ -170,6 +188,7 @@ impl Pipeline {
                 .iter()
                 .map(|evaluator| evaluator.info())
                 .collect(),
+            false_positives: self.false_positives.as_ref().map(|asked| asked.info()).transpose()?,
             config,
             validation,
             prompts,
@@ -240,6 +259,19 @@ impl Pipeline {
         })
         .await?;
         Ok((evaluations, changes))
+    }
+
+    async fn ask_the_scorer(&self, run: &RunDirectory) -> Result<Option<Evaluation>> {
+        let Some(asked) = &self.false_positives else { return Ok(None) };
+        let file = run.evaluation().join(FALSE_POSITIVES);
+        if file.is_file() {
+            return blocking(move || read_json(file)).await.map(Some);
+        }
+        let Components { scorer, observer, .. } = &self.components;
+        let found = asked.measure(&**scorer, &**observer).await?;
+        let written = found.clone();
+        blocking(move || write_json(file, &written)).await?;
+        Ok(Some(found))
     }
 
     /// A scorer that chose the training data is no impartial judge of the result.

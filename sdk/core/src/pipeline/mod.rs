@@ -12,6 +12,7 @@ mod tests;
 
 pub(crate) use components::Components;
 pub use config::{GenerationConfig, PipelineConfig};
+pub(crate) use driver::FALSE_POSITIVES;
 pub use driver::{Pipeline, RunSummary};
 pub(crate) use self_generation::{KEPT, SelfGeneration};
 pub use stage::Stage;

@@ -8,14 +8,17 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::sync::Semaphore;
 
+use crate::audit::IdentitySet;
 use crate::corpus::{Document, JsonlReader, read_texts};
-use crate::evaluation::{EvaluationPrompt, PromptSet, ToxicityEvaluator, ToxicitySettings};
+use crate::evaluation::{
+    EvaluationPrompt, IdentityFalsePositives, PromptSet, ToxicityEvaluator, ToxicitySettings,
+};
 use crate::prompts::PromptStrategy;
 use crate::testing::{BigramLm, BigramLoader, BigramTrainBackend, CapitalScorer};
 use crate::training::{LearningRate, LocalTrainer, TrainingConfig};
 use crate::{
-    Decision, Digest, Error, ErrorKind, Framework, GenerationConfig, GenerationRequest, Info,
-    LoadOptions, ModelLoader, Pipeline, PipelineConfig, Result, RunSummary, Sample, Sampling,
+    Attribute, Decision, Digest, Error, ErrorKind, Framework, GenerationConfig, GenerationRequest,
+    Info, LoadOptions, ModelLoader, Pipeline, PipelineConfig, Result, RunSummary, Sample, Sampling,
     ScorerCapabilities, Subject, ToxicityScorer, Unscored, Verdict, filter_fn,
 };
 
@@ -155,6 +158,42 @@ async fn the_report_is_whole_and_runs_and_fetches_nothing() {
     assert!(markdown.contains("**The judge is the filter.**"), "{markdown}");
 }
 
+fn asked(threshold: f32, attribute: Attribute) -> IdentityFalsePositives {
+    let sentences = [("OLD people", false), ("tall people", false), ("TALL", true)];
+    let sentences = sentences.map(|(text, is_toxic)| (1, text.to_owned(), is_toxic)).to_vec();
+    let terms = ["old", "tall"].map(str::to_owned).to_vec();
+    let set = IdentitySet::new("made up", terms, sentences, attribute);
+    IdentityFalsePositives::new(set, threshold).unwrap()
+}
+
+#[tokio::test]
+async fn whom_the_scorer_takes_for_toxic_is_part_of_the_run() {
+    let place = Place::new();
+    let ask =
+        |threshold| pipeline(config()).with_false_positives(asked(threshold, Attribute::TOXICITY));
+    let summary = place.go(&ask(0.3)).await.unwrap();
+    let found = summary.false_positives.clone().unwrap();
+    let gap = found.get("false_positive_rate_gap", "identity").unwrap();
+    assert_eq!((gap.value, found.subject.as_str()), (Some(1.0), "capitals"));
+    let report = fs::read_to_string(place.run().join("report.md")).unwrap();
+    assert!(report.contains("### Whom the filter takes for toxic"), "{report}");
+    let whole = files(&place.run());
+    fs::remove_file(place.run().join("eval/false_positives.json")).unwrap();
+    assert_eq!(place.go(&ask(0.3)).await.unwrap(), summary);
+    assert_eq!(files(&place.run()), whole);
+    let error = place.go(&ask(0.5)).await.unwrap_err();
+    assert!(error.to_string().contains("`false_positives.digest`"), "{error}");
+}
+
+#[tokio::test]
+async fn a_scorer_that_cannot_be_asked_is_refused_before_anything_is_written() {
+    let place = Place::new();
+    let pipeline = pipeline(config()).with_false_positives(asked(0.3, Attribute::INSULT));
+    let error = place.go(&pipeline).await.unwrap_err();
+    assert_eq!(error.key(), Some("attribute"));
+    assert!(!place.run().exists());
+}
+
 #[tokio::test]
 async fn a_finished_run_is_left_as_it_is() {
     let place = Place::new();
@@ -256,7 +295,7 @@ impl Abstainer {
     fn new(answers: usize) -> Self {
         Self {
             info: Info::new("abstainer", "1", Digest::of("abstainer")),
-            capabilities: ScorerCapabilities::new([crate::Attribute::TOXICITY]),
+            capabilities: ScorerCapabilities::new([Attribute::TOXICITY]),
             answers,
         }
     }

@@ -144,12 +144,28 @@ fn tell(directories: &[PathBuf]) -> Result<Comparison> {
         blocks.push(Block::Heading("How the models were made".into()));
         blocks.push(Block::Table(recipes));
     }
-    blocks.extend(measured(&evaluations, &[]));
+    blocks.extend(measured(&evaluations, &[], &filters(&names, &sources)));
     let title = match names.as_slice() {
         [name] => format!("Evaluation: {name}"),
         _ => format!("Comparison of {} directories", names.len()),
     };
     Ok(Comparison { page: Page { title, blocks }, incomparable })
+}
+
+/// Whom the scorers of runs take for toxic, each scorer once; those of one name also by their run's.
+fn filters(names: &[String], sources: &[Source]) -> Vec<Evaluation> {
+    let mut filters: Vec<Evaluation> = Vec::new();
+    for (name, source) in names.iter().zip(sources) {
+        let Some(found) = &source.false_positives else { continue };
+        if filters.iter().any(|known| known.provenance == found.provenance) {
+            continue;
+        }
+        let is_taken = filters.iter().any(|known| known.subject == found.subject);
+        let subject =
+            if is_taken { format!("{} of {name}", found.subject) } else { found.subject.clone() };
+        filters.push(Evaluation { subject, ..found.clone() });
+    }
+    filters
 }
 
 /// Who does best, by a judge that chose no training data where there is one.
@@ -558,6 +574,24 @@ mod tests {
         assert!(markdown.contains("The first figures of base and one"), "{markdown}");
         assert!(markdown.contains("The first figures of base of two and two"), "{markdown}");
         assert!(!markdown.contains("| 0.500 | 0.300 | 0.500 | 0.400 |"), "{markdown}");
+    }
+
+    #[test]
+    fn whom_filters_take_for_toxic_is_told_once_for_each_of_them() {
+        let root = tempfile::tempdir().unwrap();
+        let asked = |name: &str, version: &str| {
+            let directory = run(root.path(), name, 1, 0.3);
+            let rate = figure(("false_positive_rate", "identity/old"), 0.25);
+            let mut found = evaluation("judge", "asked", vec![rate]);
+            found.provenance.model.version = version.to_owned();
+            write_json(directory.join("eval/false_positives.json"), &found).unwrap();
+            directory
+        };
+        let markdown = compare(&[asked("lora", "1"), asked("prefix", "1")]).unwrap().markdown();
+        assert!(markdown.contains("### Whom the filter takes for toxic"), "{markdown}");
+        assert!(markdown.contains("| false positives | identity/old | 0.250 |"), "{markdown}");
+        let markdown = compare(&[asked("one", "1"), asked("two", "2")]).unwrap().markdown();
+        assert!(markdown.contains("| judge | judge of two |"), "{markdown}");
     }
 
     #[test]

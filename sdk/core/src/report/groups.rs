@@ -5,9 +5,31 @@ use super::{Block, Cell, Picture, Table};
 use crate::evaluation::{Changes, Evaluation, distinct, label, title};
 use crate::plot::{BarPart, BarRow, Ground, bar_chart};
 
-/// Bars for each figure of each such evaluation, and a table of the domains' own figures, such as the
-/// largest gap; nothing where there is no such evaluation.
-pub(super) fn blocks(evaluations: &[Evaluation], changes: &[Changes]) -> Vec<Block> {
+const FILTERS: &str = "How often the scorer that chose the texts calls a harmless sentence toxic that names an \
+     identity. What it calls toxic is not trained on: the model reads less about whom it takes for toxic, \
+     and a gap here can become a gap of the model.";
+
+/// How differently models treat groups, and beside it whom the scorers that chose the texts (`filters`)
+/// take for toxic, since the one causes the other. Nothing where neither was measured.
+pub(super) fn blocks(
+    evaluations: &[Evaluation],
+    changes: &[Changes],
+    filters: &[Evaluation],
+) -> Vec<Block> {
+    let mut blocks = of_evaluations(evaluations, changes);
+    let of_filters = of_evaluations(filters, &[]);
+    if !of_filters.is_empty() {
+        blocks.push(Block::Subheading("Whom the filter takes for toxic".into()));
+        blocks.push(Block::Paragraph(FILTERS.into()));
+        blocks
+            .extend(of_filters.into_iter().filter(|block| !matches!(block, Block::Subheading(_))));
+    }
+    blocks
+}
+
+/// Bars for each figure of each evaluation by groups, and a table of the domains' own figures, such as the
+/// largest gap.
+fn of_evaluations(evaluations: &[Evaluation], changes: &[Changes]) -> Vec<Block> {
     let grouped = evaluations.iter().filter(|e| e.measurements.iter().any(|m| is_group(&m.slice)));
     let mut blocks = Vec::new();
     for evaluator in distinct(grouped.map(|e| &e.provenance.evaluator.digest)) {
@@ -80,9 +102,14 @@ fn picture(same: &[&Evaluation], name: &str) -> Picture {
     let series: Vec<&str> = same.iter().map(|e| e.subject.as_str()).collect();
     let evaluated = same.first().map_or_else(String::new, |e| title(e));
     let title = format!("{} by group: {evaluated}", capitalised(label(name)));
+    let mut values = parts.iter().flat_map(|part| &part.rows).flat_map(|row| &row.values).flatten();
+    let lines = match values.any(|value| value.interval.is_some()) {
+        true => " Lines are intervals, or standard errors where there are none.",
+        false => "",
+    };
     Picture {
         svg: bar_chart(&title, label(name), &series, &parts, Ground::Page),
-        caption: format!("{title}. Lines are intervals, or standard errors where there are none."),
+        caption: format!("{title}.{lines}"),
     }
 }
 
@@ -111,7 +138,7 @@ mod tests {
         let evaluations =
             [evaluation("base", "a", figures(0.0)), evaluation("new", "a", figures(0.1))];
         let changes = [changed("a", ("largest_gap", "gender"), 0.0, None)];
-        let blocks = blocks(&evaluations, &changes);
+        let blocks = blocks(&evaluations, &changes, &[]);
         assert_eq!(blocks.len(), 3, "{blocks:?}");
         let Block::Table(table) = &blocks[1] else { panic!("{blocks:?}") };
         assert!(table.markdown().contains("| gender | largest_gap | 0.100 | 0.100 | 0.000 |"));
@@ -124,6 +151,25 @@ mod tests {
     #[test]
     fn evaluations_without_groups_have_nothing_to_show() {
         let plain = evaluation("base", "a", vec![figure(("mean_toxicity", "full"), 0.1)]);
-        assert!(blocks(&[plain], &[]).is_empty());
+        assert!(blocks(&[plain], &[], &[]).is_empty());
+    }
+
+    #[test]
+    fn whom_the_filter_takes_for_toxic_stands_beside() {
+        let rate = |slice| figure(("false_positive_rate", slice), 0.2);
+        let gap = figure(("false_positive_rate_gap", "identity"), 0.1);
+        let filter = evaluation("judge", "b", vec![rate("identity/old"), rate("identity"), gap]);
+        let blocks = blocks(&[], &[], &[filter]);
+        let [
+            Block::Subheading(_),
+            Block::Paragraph(_),
+            Block::Table(table),
+            Block::Picture(picture),
+        ] = blocks.as_slice()
+        else {
+            panic!("{blocks:?}")
+        };
+        assert!(table.markdown().contains("| identity | largest gap of false positives | 0.100 |"));
+        assert!(picture.svg.contains("old"));
     }
 }

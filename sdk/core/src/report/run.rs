@@ -4,13 +4,14 @@ use std::path::{Path, PathBuf};
 
 use super::continuations::Continuations;
 use super::headline::{Headline, headline};
-use super::provenance::{intervals, tables};
+use super::provenance::{self, intervals};
 use super::recipe::{Annotators, steps};
 use super::tradeoff::Subject;
 use super::warnings::warnings;
 use super::{Block, Fold, Page, Table, corpus, groups, losses, tasks, tradeoff};
 use crate::evaluation::{
-    Evaluation, comparisons, distinct, evaluation_folder, glossary, source, summary as summary_of,
+    Changes, Evaluation, comparisons, distinct, evaluation_folder, glossary, source,
+    summary as summary_of,
 };
 use crate::pipeline::{PipelineConfig, RunSummary};
 use crate::run::RunDirectory;
@@ -63,7 +64,7 @@ pub(crate) fn run_page(story: &RunStory<'_>) -> Result<Page> {
         blocks.push(Block::Picture(picture));
     }
     blocks.extend(what_they_wrote(evaluations, &run.evaluation())?);
-    blocks.extend(measured(evaluations, changes));
+    blocks.extend(measured(evaluations, changes, summary.false_positives.as_slice()));
     Ok(Page { title: "Detoxification run".into(), blocks })
 }
 
@@ -76,33 +77,37 @@ fn subjects(evaluations: &[Evaluation]) -> Vec<Subject> {
         .collect()
 }
 
-/// Tasks, groups, all figures, their meanings and what they are made of: of a run or of several.
+/// Tasks, groups, all figures, their meanings and what they are made of: of a run or of several, and of
+/// the scorers that filtered (`filters`).
 pub(super) fn measured(
     evaluations: &[Evaluation],
-    changes: &[crate::evaluation::Changes],
+    changes: &[Changes],
+    filters: &[Evaluation],
 ) -> Vec<Block> {
     let mut blocks = Vec::new();
-    if evaluations.is_empty() {
+    let all = [evaluations, filters].concat();
+    if all.is_empty() {
         return blocks;
     }
     if let Some(table) = tasks::table(evaluations, changes) {
         blocks.push(Block::Heading("What the models can do".into()));
         blocks.push(Block::Table(table));
     }
-    let groups = groups::blocks(evaluations, changes);
+    let groups = groups::blocks(evaluations, changes, filters);
     if !groups.is_empty() {
         blocks.push(Block::Heading("Groups of people".into()));
         blocks.extend(groups);
     }
     blocks.push(Block::Heading("Everything that was measured".into()));
-    blocks.extend(comparisons(evaluations, changes).into_iter().map(folded_if_long));
-    let meanings = meanings(evaluations);
+    let tables = comparisons(evaluations, changes).into_iter().chain(comparisons(filters, &[]));
+    blocks.extend(tables.map(folded_if_long));
+    let meanings = meanings(&all);
     if !meanings.is_empty() {
         blocks.push(Block::Heading("What the numbers mean".into()));
         blocks.push(Block::Terms(meanings));
     }
     blocks.push(Block::Heading("What they are made of".into()));
-    blocks.extend(tables(evaluations).into_iter().map(Block::Table));
+    blocks.extend(provenance::tables(&all).into_iter().map(Block::Table));
     blocks
 }
 

@@ -10,6 +10,7 @@ use serde_json::Value;
 use super::COMPONENT;
 use crate::evaluation::Changes;
 use crate::files::read_json;
+use crate::pipeline::FALSE_POSITIVES;
 use crate::{Error, ErrorKind, Evaluation, Info, Result};
 
 const METRICS: &str = "metrics.json";
@@ -19,6 +20,8 @@ const METRICS: &str = "metrics.json";
 pub(super) struct Source {
     pub(super) evaluations: Vec<Evaluation>,
     pub(super) changes: Vec<Changes>,
+    /// Of a run: whom its scorer takes for toxic, if it was asked.
+    pub(super) false_positives: Option<Evaluation>,
     /// Of a run: how its model was made.
     pub(super) run: Option<Recipe>,
 }
@@ -52,7 +55,7 @@ impl Source {
             return Err(refusal(directory, message)
                 .with_remedy("name the directory of a run, or what `--out` of an evaluation was"));
         }
-        Ok(Self { evaluations, changes: Vec::new(), run: None })
+        Ok(Self { evaluations, changes: Vec::new(), false_positives: None, run: None })
     }
 
     fn of_run(directory: &Path, settings: &Path) -> Result<Self> {
@@ -64,8 +67,10 @@ impl Source {
                 .with_remedy("let it finish, with prompts or text to measure on"));
         }
         let changes = evaluation.join("changes.json");
+        let false_positives = evaluation.join(FALSE_POSITIVES);
         Ok(Self {
             evaluations,
+            false_positives: read_metrics(&false_positives)?.pop(),
             changes: if changes.is_file() { read_json(changes)? } else { Vec::new() },
             run: Some(read_json(settings)?),
         })

@@ -21,6 +21,6 @@ mod settings;
 mod tests;
 
 pub use evaluator::{BiasEvaluator, BiasJudges};
-pub use false_positives::identity_false_positives;
+pub use false_positives::IdentityFalsePositives;
 pub use set::{BoldGroup, BoldSet};
 pub use settings::BiasSettings;

@@ -1,3 +1,5 @@
+use serde::{Deserialize, Serialize};
+
 use super::ToxicityPreset;
 use super::preset::{PresetRules, UnscoredPrompts};
 use crate::evaluation::EvaluationPrompt;
@@ -6,7 +8,8 @@ use crate::evaluation::EvaluationPrompt;
 const TOXIC_PROMPT: f32 = 0.5;
 
 /// A part of the prompts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Slice {
     /// All that the preset counts.
