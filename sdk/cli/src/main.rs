@@ -11,6 +11,7 @@ mod filters;
 mod method;
 mod model;
 mod progress;
+mod prompts;
 mod resources;
 mod rows;
 mod sampling;

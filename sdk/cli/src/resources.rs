@@ -43,21 +43,34 @@ impl ResourceArguments {
     /// Loads a model that rates what another one wrote.
     ///
     /// # Errors
-    /// Those of [`load`](Self::load), and when it gives no log-probabilities.
+    /// Those of [`judge`].
     pub(crate) async fn judge(
         self,
         framework: &str,
         reference: &Path,
         session: &Session,
     ) -> Result<Arc<dyn Likelihood>> {
-        let directory = model::directory(reference, Path::new(""), session).await?;
         let mut options = LoadOptions::default();
         options.threads = self.threads;
-        let loader = &session.registry.framework(framework)?.loader;
-        loader.load(&directory, &options).await?.likelihood.ok_or_else(|| {
-            let message = "it gives no log-probabilities";
-            Error::new(ErrorKind::Unsupported, "command line", "load a judging model", message)
-                .with_path(reference)
-        })
+        judge(framework, &options, (reference, Path::new("")), session).await
     }
+}
+
+/// Loads a model that rates what another one wrote, named in a folder.
+///
+/// # Errors
+/// When the framework is unknown, or the model cannot be loaded or gives no log-probabilities.
+pub(crate) async fn judge(
+    framework: &str,
+    options: &LoadOptions,
+    (reference, folder): (&Path, &Path),
+    session: &Session,
+) -> Result<Arc<dyn Likelihood>> {
+    let directory = model::directory(reference, folder, session).await?;
+    let loader = &session.registry.framework(framework)?.loader;
+    loader.load(&directory, options).await?.likelihood.ok_or_else(|| {
+        let message = "it gives no log-probabilities";
+        Error::new(ErrorKind::Unsupported, "command line", "load a judging model", message)
+            .with_path(reference)
+    })
 }

@@ -2,15 +2,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use detoxlm::evaluation::summary_table;
-use detoxlm::{Pipeline, Result, RunSummary};
+use detoxlm::{Evaluation, Pipeline, Result, RunSummary};
 use serde_json::{Value, json};
 
 use super::{select, train};
-use crate::config::RunConfig;
+use crate::config::{RunConfig, Surroundings};
 use crate::filters::{self, FilterArguments};
 use crate::model;
 use crate::session::{Report, Session};
-use crate::text::align_columns;
+use crate::text::{align_columns, thousands};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
@@ -46,9 +46,17 @@ pub(super) async fn run(arguments: &Arguments, session: &Session) -> Result<Repo
     for filter in named.into_iter().chain(arguments.filters.load(&session.registry)?) {
         pipeline = pipeline.with_filter(filter);
     }
-    let filter = (config.scorer.as_str(), &scorer);
-    for evaluator in config.evaluation.evaluators(filter, &session.registry).map_err(in_file)? {
+    let surroundings = Surroundings {
+        filter: (config.scorer.as_str(), &scorer),
+        framework: &config.framework,
+        folder: config.folder(),
+        session,
+    };
+    for evaluator in config.evaluation.evaluators(surroundings).await.map_err(in_file)? {
         pipeline = pipeline.with_evaluator(evaluator);
+    }
+    if let Some(asked) = config.false_positives().map_err(in_file)? {
+        pipeline = pipeline.with_false_positives(asked);
     }
     let model = model::directory(model, config.folder(), session).await.map_err(in_file)?;
     let summary = pipeline.run(&model, run).await?;
@@ -63,6 +71,7 @@ pub(super) fn to_json(summary: &RunSummary, model: &Path, run: &Path) -> Value {
         "training": summary.training,
         "evaluations": summary.evaluations,
         "changes": summary.changes,
+        "false_positives": summary.false_positives,
     })
 }
 
@@ -73,6 +82,24 @@ pub(super) fn describe(summary: &RunSummary, run: &Path) -> String {
     if !table.is_empty() {
         text.push_str(&format!("\nBefore and after\n{}", align_columns(&table)));
     }
+    if let Some(sentence) = summary.false_positives.as_ref().and_then(false_positives) {
+        text.push_str(&format!("\n{sentence}\n"));
+    }
     text.push_str(&format!("\nEverything else is in {}\n", run.join("report.html").display()));
     text
+}
+
+/// Whom the scorer takes for toxic, in a sentence.
+fn false_positives(found: &Evaluation) -> Option<String> {
+    let all = found.get("false_positive_rate", "identity")?;
+    let one = found.measurements.iter().find(|measurement| measurement.slice != all.slice)?;
+    Some(format!(
+        "{} calls {:.1}% of {} harmless sentences toxic that name groups of people, and {:.1}% of those with `{}`: \
+         it drops texts about some groups rather than others.",
+        found.subject,
+        100.0 * all.value?,
+        thousands(all.n),
+        100.0 * one.value?,
+        one.slice.strip_prefix("identity/")?,
+    ))
 }

@@ -5,7 +5,7 @@ use detoxlm::Result;
 use detoxlm::study::{Study, StudyModel};
 use serde_json::json;
 
-use crate::config::StudyFile;
+use crate::config::{StudyFile, Surroundings};
 use crate::model;
 use crate::session::{Report, Session};
 use crate::text::align_columns;
@@ -37,8 +37,13 @@ pub(super) async fn run(arguments: &Arguments, session: &Session) -> Result<Repo
     let scorer = session.registry.scorer(&file.scorer)?;
     let mut study =
         Study::new(config, framework, Arc::clone(&scorer)).with_observer(session.observer());
-    let filter = (file.scorer.as_str(), &scorer);
-    for evaluator in file.evaluation.evaluators(filter, &session.registry).map_err(in_file)? {
+    let surroundings = Surroundings {
+        filter: (file.scorer.as_str(), &scorer),
+        framework: &file.framework,
+        folder: file.folder(),
+        session,
+    };
+    for evaluator in file.evaluation.evaluators(surroundings).await.map_err(in_file)? {
         study = study.with_evaluator(evaluator);
     }
     let mut models = Vec::new();

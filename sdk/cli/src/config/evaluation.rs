@@ -4,23 +4,50 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use detoxlm::evaluation::{
-    BiasEvaluator, BiasJudges, BiasSettings, BoldSet, Bootstrap, PerplexityEvaluator,
-    PerplexitySettings, PromptSet, Task, TaskEvaluator, TaskSet, TaskSettings, TextSet,
-    ToxicityEvaluator, ToxicityPreset, ToxicitySettings,
+    BiasEvaluator, BiasJudges, BiasSettings, BoldSet, Bootstrap, FluencyEvaluator, FluencySettings,
+    PerplexityEvaluator, PerplexitySettings, PromptSet, Slice, Task, TaskEvaluator, TaskSet,
+    TaskSettings, TextSet, ToxicityEvaluator, ToxicityPreset, ToxicitySettings,
 };
-use detoxlm::{Attribute, Evaluator, Registry, Result, Sampling, ToxicityScorer};
+use detoxlm::{Attribute, Evaluator, LoadOptions, Registry, Result, Sampling, ToxicityScorer};
 use serde::Deserialize;
 
 use super::{missing, resolve_scorer};
+use crate::prompts::choose;
+use crate::resources::judge;
+use crate::session::Session;
 
 /// What is measured before and after.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct EvaluationSection {
     pub(super) toxicity: Option<ToxicitySection>,
+    fluency: Option<FluencySection>,
     pub(super) perplexity: Vec<PerplexitySection>,
     tasks: Vec<TaskSection>,
     bias: Option<BiasSection>,
+}
+
+/// What evaluators are made with, beside what the section says.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Surroundings<'a> {
+    /// The scorer that chooses the training data, as it is written and as it is: it judges where no judge
+    /// is named.
+    pub(crate) filter: (&'a str, &'a Arc<dyn ToxicityScorer>),
+    /// What runs a model that rates what others wrote.
+    pub(crate) framework: &'a str,
+    /// What the model's path is relative to.
+    pub(crate) folder: &'a Path,
+    pub(crate) session: &'a Session,
+}
+
+/// How fluent the continuations of the toxicity evaluation are.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct FluencySection {
+    /// The second model that says so: a directory or a name on the Hub.
+    model: Option<PathBuf>,
+    /// Perplexities of this much or more are left out of the mean, and counted.
+    discard_from: Option<f64>,
 }
 
 /// A zero-shot task.
@@ -56,7 +83,9 @@ struct BiasSection {
 #[serde(default, deny_unknown_fields)]
 pub(super) struct ToxicitySection {
     /// JSONL of prompts.
-    prompts: Option<PathBuf>,
+    pub(super) prompts: Option<PathBuf>,
+    /// Take only the prompts of this slice: `toxic`, `nontoxic` or `challenging`.
+    slice: Option<Slice>,
     /// Take the first so many prompts.
     limit: Option<usize>,
     /// Scorers that judge; the one that filters the corpus when none is named.
@@ -75,10 +104,12 @@ pub(super) struct ToxicitySection {
 }
 
 impl ToxicitySection {
-    /// The file of prompts.
-    pub(super) fn prompts(&self) -> Result<&Path> {
+    /// What models continue.
+    fn prompts(&self) -> Result<PromptSet> {
         let remedy = "name a JSONL file of prompts";
-        self.prompts.as_deref().ok_or_else(|| missing("evaluation.toxicity.prompts", remedy))
+        let file = self.prompts.as_deref();
+        let file = file.ok_or_else(|| missing("evaluation.toxicity.prompts", remedy))?;
+        choose(PromptSet::read(file, None)?, self.slice, self.preset, self.limit)
     }
 
     /// The settings of the SDK's evaluator.
@@ -156,20 +187,28 @@ impl EvaluationSection {
         }
     }
 
-    /// The SDK's evaluators. `filter` is the scorer that chooses the training data, as it is written
-    /// and as it is: it judges where no judge is named.
-    pub(crate) fn evaluators(
+    /// The SDK's evaluators.
+    pub(crate) async fn evaluators(
         &self,
-        filter: (&str, &Arc<dyn ToxicityScorer>),
-        registry: &Registry,
+        surroundings: Surroundings<'_>,
     ) -> Result<Vec<Arc<dyn Evaluator>>> {
+        let (filter, registry) = (surroundings.filter, &surroundings.session.registry);
         let mut evaluators: Vec<Arc<dyn Evaluator>> = Vec::new();
         if let Some(section) = &self.toxicity {
             for judge in section.judges(filter, registry)? {
-                let prompts = PromptSet::read(section.prompts()?, section.limit)?;
-                let evaluator = ToxicityEvaluator::new(prompts, judge, section.settings())?;
+                let evaluator =
+                    ToxicityEvaluator::new(section.prompts()?, judge, section.settings())?;
                 evaluators.push(Arc::new(evaluator));
             }
+        }
+        if let Some(section) = &self.fluency {
+            let toxicity = self.toxicity.as_ref().ok_or_else(|| {
+                missing(
+                    "evaluation.toxicity",
+                    "fluency is that of a toxicity evaluation's continuations",
+                )
+            })?;
+            evaluators.push(Arc::new(section.evaluator(toxicity, surroundings).await?));
         }
         for section in &self.perplexity {
             let mut texts = TextSet::read(section.text()?, section.limit)?;
@@ -186,6 +225,26 @@ impl EvaluationSection {
             evaluators.push(Arc::new(section.evaluator(filter, registry)?));
         }
         Ok(evaluators)
+    }
+}
+
+impl FluencySection {
+    async fn evaluator(
+        &self,
+        toxicity: &ToxicitySection,
+        Surroundings { framework, folder, session, .. }: Surroundings<'_>,
+    ) -> Result<FluencyEvaluator> {
+        let remedy = "name a model directory, or a model on the Hub as \"owner/name\"";
+        let model =
+            self.model.as_deref().ok_or_else(|| missing("evaluation.fluency.model", remedy))?;
+        let default = FluencySettings::default();
+        let settings = FluencySettings {
+            toxicity: toxicity.settings(),
+            discard_from: self.discard_from.unwrap_or(default.discard_from),
+        };
+        settings.validate()?;
+        let rater = judge(framework, &LoadOptions::default(), (model, folder), session).await?;
+        FluencyEvaluator::new(toxicity.prompts()?, rater, settings)
     }
 }
 

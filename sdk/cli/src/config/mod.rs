@@ -13,7 +13,7 @@ use detoxlm::{Error, ErrorKind, Result, split_calibration};
 use serde::de::DeserializeOwned;
 
 pub(crate) use audit::AuditFile;
-pub(crate) use evaluation::EvaluationSection;
+pub(crate) use evaluation::{EvaluationSection, Surroundings};
 pub(crate) use run::RunConfig;
 pub(crate) use study::StudyFile;
 

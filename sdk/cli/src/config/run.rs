@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use detoxlm::audit::IdentitySource;
+use detoxlm::evaluation::{IdentityFalsePositives, ToxicitySettings};
 use detoxlm::prompts::PromptStrategy;
 use detoxlm::selection::Selection;
 use detoxlm::training::{Method, TrainingConfig};
@@ -38,6 +40,24 @@ pub(crate) struct RunConfig {
     /// Held-out text for the validation perplexity during training.
     validation: Vec<PathBuf>,
     pub(crate) evaluation: EvaluationSection,
+    false_positives: Option<FalsePositivesSection>,
+}
+
+/// Whom the scorer takes for toxic.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct FalsePositivesSection {
+    /// From here on a value means toxic.
+    threshold: f32,
+    /// Sentences that name identities, with a label each.
+    sentences: IdentitySource,
+}
+
+impl Default for FalsePositivesSection {
+    fn default() -> Self {
+        let threshold = ToxicitySettings::default().threshold;
+        Self { threshold, sentences: IdentitySource::default() }
+    }
 }
 
 impl Default for RunConfig {
@@ -59,6 +79,7 @@ impl Default for RunConfig {
             training,
             validation,
             evaluation: EvaluationSection::default(),
+            false_positives: None,
         }
     }
 }
@@ -86,6 +107,8 @@ impl RunConfig {
         resolve_scorer(&mut self.scorer, folder);
         self.filters.iter_mut().for_each(|filter| filters::resolve(filter, folder));
         self.evaluation.resolve(folder);
+        let asked = self.false_positives.iter_mut().map(|section| &mut section.sentences.file);
+        asked.filter(|file| !file.as_os_str().is_empty()).for_each(resolve);
     }
 
     /// The model as it is written: a directory, relative to [`Self::folder`], or a name on the Hub.
@@ -105,6 +128,16 @@ impl RunConfig {
         self.run.as_deref().ok_or_else(|| missing("run", remedy))
     }
 
+    /// What the scorer that chooses the texts is asked about groups of people.
+    pub(crate) fn false_positives(&self) -> Result<Option<IdentityFalsePositives>> {
+        let Some(section) = &self.false_positives else { return Ok(None) };
+        if section.sentences.file.as_os_str().is_empty() {
+            let remedy = "name a CSV, TSV or JSONL file of sentences that name identities";
+            return Err(missing("false_positives.sentences.file", remedy));
+        }
+        IdentityFalsePositives::new(section.sentences.read()?, section.threshold).map(Some)
+    }
+
     /// What the SDK's pipeline is told.
     pub(crate) fn pipeline(&self) -> PipelineConfig {
         PipelineConfig {
@@ -121,7 +154,6 @@ impl RunConfig {
 
 #[cfg(test)]
 mod tests {
-    use detoxlm::evaluation::ToxicitySettings;
     use detoxlm::{Error, ErrorKind, Sampling};
 
     use super::super::parse;
@@ -193,7 +225,7 @@ mod tests {
         let prompts = PromptStrategy::Heuristic { prompts: None, file: Some(at("p")) };
         assert_eq!(config.prompts, prompts);
         let toxicity = config.evaluation.toxicity.unwrap();
-        assert_eq!(toxicity.prompts().unwrap(), at("t"));
+        assert_eq!(toxicity.prompts.unwrap(), at("t"));
         assert_eq!(toxicity.judges, [format!("other:{}", at("judge").display()), "x:none".into()]);
     }
 

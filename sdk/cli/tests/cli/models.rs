@@ -258,3 +258,73 @@ fn an_interruption_leaves_nothing_half_written() {
     assert!(message.contains("interrupted; the same command starts anew"), "{message}");
     assert_eq!(fs::read_dir(here.path()).unwrap().count(), before);
 }
+
+/// What there is to measure beside toxicity and perplexity.
+const MORE: &str = r#"
+[evaluation.fluency]
+model = "model"
+
+[[evaluation.tasks]]
+task = "piqa"
+items = ["FIXTURES/tasks/piqa.jsonl", "FIXTURES/tasks/piqa-labels.lst"]
+limit = 3
+
+[false_positives]
+threshold = 0.25
+sentences = { file = "identities.csv" }
+"#;
+
+#[test]
+fn a_run_measures_what_its_file_asks_for() {
+    let here = workplace();
+    let sentences = "template,toxicity,phrase\nverb_adj,nontoxic,hug old\nverb_adj,nontoxic,hug \
+                     tall\nverb_adj,toxic,hate old\n";
+    fs::write(here.path().join("identities.csv"), sentences).unwrap();
+    let whole = config() + &MORE.replace("FIXTURES", &fixture(""));
+    let run = |config: &str| {
+        fs::write(here.path().join("run.toml"), config).unwrap();
+        detoxlm(here.path(), &["run", "run.toml", "--json"])
+    };
+    let without_toxicity = whole.replace("[evaluation.toxicity]", "[evaluation.unknown]");
+    run(&without_toxicity).fails(2, &["run.toml", "unknown field `unknown`", "`fluency`"]);
+    let (before, rest) = whole.split_once("[evaluation.toxicity]").unwrap();
+    let (_, after) = rest.split_once("[[evaluation.perplexity]]").unwrap();
+    run(&format!("{before}[[evaluation.perplexity]]{after}"))
+        .fails(2, &["run.toml", "`evaluation.toxicity`", "fluency"]);
+    run(&whole.replace("identities.csv", "nowhere.csv")).fails(4, &["nowhere.csv"]);
+    run(&whole.replace("file = \"identities.csv\"", ""))
+        .fails(2, &["run.toml", "`false_positives.sentences.file`"]);
+    assert!(!here.path().join("run").exists(), "nothing was begun");
+
+    let json = run(&whole).ok().json();
+    let evaluations = json["evaluations"].as_array().unwrap();
+    let names = |subject: &str| -> Vec<&str> {
+        let of = evaluations.iter().filter(|evaluation| evaluation["subject"] == subject);
+        of.map(|evaluation| evaluation["provenance"]["evaluator"]["name"].as_str().unwrap())
+            .collect()
+    };
+    assert_eq!(names("base"), ["toxicity", "toxicity", "fluency", "perplexity", "task piqa"]);
+    assert_eq!(names("detoxified"), names("base"));
+    assert_eq!(json["false_positives"]["subject"], "onnx:bag");
+    let report = read(&here.path().join("run/report.md"));
+    for words in ["fluency", "| piqa |", "Whom the filter takes for toxic", "identity/tall"] {
+        assert!(report.contains(words), "no {words:?} in {report}");
+    }
+}
+
+#[test]
+fn a_slice_of_the_prompts_is_measured_alone() {
+    let here = workplace();
+    let prompts = "{\"prompt\":{\"text\":\"a\",\"toxicity\":0.9}}\n\
+                   {\"prompt\":{\"text\":\"b\",\"toxicity\":0.1}}\n";
+    fs::write(here.path().join("two.jsonl"), prompts).unwrap();
+    let evaluate = |slice: &str| {
+        let all = ["evaluate", "--model", "model", "--suite", "rtp", "--prompts", "two.jsonl"];
+        let few = ["--samples", "2", "--max-new-tokens", "4", "--out", slice, "--json"];
+        detoxlm(here.path(), &[&all[..], &few[..], &["--slice", slice]].concat())
+    };
+    let json = evaluate("toxic").ok().json();
+    assert_eq!(json["evaluation"]["provenance"]["data"]["name"], "two.jsonl (toxic)");
+    assert_eq!(json["evaluation"]["measurements"][0]["n"], 1);
+    evaluate("challenging").fails(3, &["two.jsonl", "challenging"]);
+}

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use detoxlm::evaluation::{
-    EvaluationContext, Suite, ToxicityPreset, ToxicitySettings, comparison_tables, lm_eval_results,
-    summary_table,
+    EvaluationContext, Slice, Suite, ToxicityPreset, ToxicitySettings, comparison_tables,
+    lm_eval_results, summary_table,
 };
 use detoxlm::files::write_json;
 use detoxlm::{Attribute, Evaluation, Evaluator, Result, Subject, report};
@@ -33,6 +33,9 @@ pub(crate) struct Arguments {
     /// detoxlm when not given
     #[arg(long, value_name = "FILE", required_if_eq("suite", "rtp"))]
     prompts: Option<PathBuf>,
+    /// rtp: only the prompts of this slice
+    #[arg(long, value_name = "NAME")]
+    slice: Option<SliceName>,
     /// perplexity: a .txt, which is one document, or JSONL with a field `text`; all: the one that comes
     /// with detoxlm when not given
     #[arg(long, value_name = "FILE", required_if_eq("suite", "perplexity"))]
@@ -105,6 +108,27 @@ enum SuiteName {
     All,
 }
 
+/// By how toxic a prompt is itself.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum SliceName {
+    /// Prompts whose own toxicity is over 0.5
+    Toxic,
+    /// The other prompts that have a toxicity of their own
+    Nontoxic,
+    /// Those that RealToxicityPrompts marks: every model of its paper continued them with a toxic text
+    Challenging,
+}
+
+impl SliceName {
+    const fn slice(self) -> Slice {
+        match self {
+            Self::Toxic => Slice::Toxic,
+            Self::Nontoxic => Slice::Nontoxic,
+            Self::Challenging => Slice::Challenging,
+        }
+    }
+}
+
 /// Whose counting rules.
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
 enum PresetName {
@@ -148,6 +172,7 @@ impl Arguments {
             session,
             toxicity: self.toxicity_settings()?,
             prompts: self.prompts.as_deref(),
+            slice: self.slice.map(SliceName::slice),
             text: self.text.as_deref(),
             data: self.data.as_deref(),
             tasks: &self.task,

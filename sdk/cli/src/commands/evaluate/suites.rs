@@ -6,13 +6,14 @@ use std::sync::Arc;
 use detoxlm::causal_lm::Likelihood;
 use detoxlm::evaluation::{
     BiasEvaluator, BiasJudges, BiasSettings, BoldSet, FluencyEvaluator, FluencySettings,
-    PerplexityEvaluator, PerplexitySettings, PromptSet, TaskEvaluator, TaskSet, TaskSettings,
-    TextSet, ToxicityEvaluator, ToxicitySettings,
+    PerplexityEvaluator, PerplexitySettings, PromptSet, Slice, TaskEvaluator, TaskSet,
+    TaskSettings, TextSet, ToxicityEvaluator, ToxicitySettings,
 };
 use detoxlm::{Error, ErrorKind, Event, Result, ToxicityScorer};
 
 use super::data::{ItemFiles, bold, items_of};
 use super::{Evaluators, SuiteName};
+use crate::prompts::choose;
 use crate::session::{DEFAULT_SCORER, Session};
 
 /// Who says how kind a continuation sounds when nobody is named.
@@ -25,6 +26,7 @@ pub(super) struct Suites<'a> {
     pub(super) session: &'a Session,
     pub(super) toxicity: ToxicitySettings,
     pub(super) prompts: Option<&'a Path>,
+    pub(super) slice: Option<Slice>,
     pub(super) text: Option<&'a Path>,
     pub(super) data: Option<&'a Path>,
     pub(super) tasks: &'a [String],
@@ -98,14 +100,11 @@ impl Suites<'_> {
     }
 
     fn prompts(&self) -> Result<PromptSet> {
-        if let Some(file) = self.prompts {
-            return PromptSet::read(file, self.limit);
-        }
-        let prompts = default_prompts()?;
-        match self.limit {
-            Some(limit) => prompts.first(limit),
-            None => Ok(prompts),
-        }
+        let prompts = match self.prompts {
+            Some(file) => PromptSet::read(file, None)?,
+            None => default_prompts()?,
+        };
+        choose(prompts, self.slice, self.toxicity.preset, self.limit)
     }
 
     /// The judges that are named, or those that come with the program.
