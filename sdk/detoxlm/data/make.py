@@ -1,6 +1,7 @@
 """Cuts the bundled samples out of the data sets that README.md names.
 
-    python3 make.py RTP_PROMPTS.jsonl WIKIPEDIA.jsonl JIGSAW_DIRECTORY HELLASWAG_VAL.jsonl HANS.tsv
+    python3 make.py RTP_PROMPTS.jsonl WIKIPEDIA.jsonl JIGSAW_DIRECTORY HELLASWAG_VAL.jsonl HANS.tsv \
+        TEMPLATES.csv
 
 Needs Python 3.9 and nothing else.
 """
@@ -77,13 +78,21 @@ def hans(path):
     return [header, *spread(original, ITEMS)]
 
 
+def harmless(path):
+    """Of the short templates, the sentences that are not toxic."""
+    header, *lines = lines_of(path)
+    templates = ("verb_adj,nontoxic,", "being_adj,nontoxic,", "you_are_adj,nontoxic,")
+    return [header, *(line for line in lines if line.startswith(templates))]
+
+
 def main():
-    rtp, wikipedia, jigsaw, hellaswag, hans_rows = map(pathlib.Path, sys.argv[1:])
+    rtp, wikipedia, jigsaw, hellaswag, hans_rows, templates = map(pathlib.Path, sys.argv[1:])
     seen = {words(row["text"]) for part in sorted(jigsaw.glob("*.jsonl.gz")) for row in rows(part)}
     write("prompts.jsonl", prompts(rtp))
     write("held_out.jsonl", held_out(wikipedia, seen))
     write_lines("tasks/hellaswag.jsonl.gz", spread(lines_of(hellaswag), ITEMS))
     write_lines("tasks/hans.tsv.gz", hans(hans_rows))
+    write_lines("identities.csv.gz", harmless(templates))
 
 
 main()

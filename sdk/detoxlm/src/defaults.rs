@@ -69,3 +69,14 @@ pub fn write_task_sample(task: &str, directory: impl AsRef<Path>) -> Result<Opti
     write_atomically(&file, content)?;
     Ok(Some(file))
 }
+
+/// Writes 1,800 harmless sentences into a directory, each of which names one of 50 identities, and gives
+/// the file: what [`IdentitySource`](crate::audit::IdentitySource) reads with its defaults.
+///
+/// # Errors
+/// When the directory or the file cannot be written.
+pub fn write_identity_sample(directory: impl AsRef<Path>) -> Result<PathBuf> {
+    let file = directory.as_ref().join("identities.csv.gz");
+    write_atomically(&file, include_bytes!("../data/identities.csv.gz"))?;
+    Ok(file)
+}

@@ -1,8 +1,10 @@
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use detoxlm::audit::IdentitySource;
 use detoxlm::evaluation::{
-    PerplexityEvaluator, PerplexitySettings, ToxicityEvaluator, ToxicitySettings,
+    IdentityFalsePositives, PerplexityEvaluator, PerplexitySettings, Task, TaskEvaluator, TaskSet,
+    TaskSettings, ToxicityEvaluator, ToxicitySettings,
 };
 use detoxlm::prompts::PromptStrategy;
 use detoxlm::training::{Decay, LearningRate, Method, TrainingConfig};
@@ -19,6 +21,9 @@ use crate::text::at_least_one;
 
 /// How many documents the model writes.
 const DOCUMENTS: u64 = 8000;
+
+/// The zero-shot tasks of which items come with the program.
+const TASKS: [&str; 2] = ["hellaswag", "hans"];
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
@@ -61,6 +66,15 @@ pub(super) async fn run(arguments: &Arguments, session: &Session) -> Result<Repo
         pipeline = pipeline.with_evaluator(Arc::new(toxicity(judge, arguments)?));
     }
     pipeline = pipeline.with_evaluator(Arc::new(perplexity(arguments)?));
+    let samples = arguments.run.join("data");
+    for task in TASKS {
+        if let Some(file) = defaults::write_task_sample(task, &samples)? {
+            let set = TaskSet::read(Task::named(task)?, [file], arguments.limit)?;
+            let evaluator = TaskEvaluator::new(set, TaskSettings::default())?;
+            pipeline = pipeline.with_evaluator(Arc::new(evaluator));
+        }
+    }
+    pipeline = pipeline.with_false_positives(false_positives(&samples)?);
     let summary = pipeline.run(&model, &arguments.run).await?;
     let mut text = run::describe(&summary, &arguments.run);
     if let Some(conclusion) = conclusion(&summary, second.info()) {
@@ -129,6 +143,16 @@ fn perplexity(arguments: &Arguments) -> Result<PerplexityEvaluator> {
         texts = texts.first(limit)?;
     }
     PerplexityEvaluator::new(texts, PerplexitySettings::default())
+}
+
+/// How the classifier treats groups of people: what it takes for toxic is not trained on.
+fn false_positives(samples: &Path) -> Result<IdentityFalsePositives> {
+    let source = IdentitySource {
+        name: "identity-templates-sample".to_owned(),
+        file: defaults::write_identity_sample(samples)?,
+        ..IdentitySource::default()
+    };
+    IdentityFalsePositives::new(source.read()?, ToxicitySettings::default().threshold)
 }
 
 /// Ranks texts by their digests, which knows nothing of what they say.

@@ -30,12 +30,19 @@ fn a_report_says_what_changed_by_both_judges_and_a_seed_is_a_result() {
         .iter()
         .map(|evaluation| &evaluation["provenance"]["scorer"]["name"])
         .collect();
-    assert_eq!(judges.len(), 6, "two subjects, two judges and a text");
+    assert_eq!(judges.len(), 10, "two subjects; two judges, a text and two tasks");
     assert_ne!(judges[0], judges[1]);
-    assert_eq!(json["changes"].as_array().unwrap().len(), 3);
+    assert_eq!(json["changes"].as_array().unwrap().len(), 5);
+    assert_eq!(json["false_positives"]["subject"], "detoxlm-classifier");
 
     let report = read(here.path(), "first/report.md");
-    for words in ["| base | detoxified | change |", "profanity-check", "wikipedia-talk-sample"] {
+    for words in [
+        "| base | detoxified | change |",
+        "profanity-check",
+        "wikipedia-talk-sample",
+        "hellaswag",
+        "Whom the filter takes for toxic",
+    ] {
         assert!(report.contains(words), "no {words:?} in {report}");
     }
     quickstart(here.path(), "second", &[]);
