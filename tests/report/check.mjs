@@ -16,12 +16,15 @@ const SCREENS = [
   { name: "desktop", width: 1280, height: 800, isMobile: false },
   { name: "phone", width: 390, height: 844, isMobile: true },
 ];
+// A long page on a busy machine takes minutes to print.
+const PATIENCE = 900_000;
 const faults = [];
 
 // The sandbox needs privileges that a container may not give; the pages are our own.
 const browser = await puppeteer.launch({
   executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
   args: ["--no-sandbox", "--disable-gpu", "--force-color-profile=srgb"],
+  protocolTimeout: PATIENCE,
 });
 
 async function overflow(page) {
@@ -50,7 +53,7 @@ async function check(report, screen, scheme) {
   });
   await page.setViewport({ ...screen, deviceScaleFactor: 1 });
   await page.emulateMediaFeatures([{ name: "prefers-color-scheme", value: scheme }]);
-  await page.goto(url);
+  await page.goto(url, { timeout: PATIENCE });
 
   const { by, elements } = await overflow(page);
   if (by > 0 || elements.length > 0) fault(`${by} pixels too wide: ${elements.join("\n")}`);
@@ -101,7 +104,7 @@ async function print(report) {
   // A4 without margins of 15 mm, at 96 pixels an inch.
   await page.setViewport({ width: 680, height: 1000 });
   await page.emulateMediaType("print");
-  await page.goto(pathToFileURL(join(pages, report, "report.html")).href);
+  await page.goto(pathToFileURL(join(pages, report, "report.html")).href, { timeout: PATIENCE });
   // On paper nothing can be scrolled: not even what may be wide on a screen.
   const { by } = await overflow(page);
   if (by > 0) fault(`${by} pixels too wide`);
@@ -114,6 +117,7 @@ async function print(report) {
   if (seen.length > 0) fault("an open fold is printed");
   await page.pdf({
     path: join(pictures, `${report}.pdf`),
+    timeout: PATIENCE,
     format: "A4",
     margin: { top: "15mm", bottom: "15mm", left: "15mm", right: "15mm" },
   });
