@@ -4,12 +4,18 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use detoxlm_core::audit::IdentitySet;
+use detoxlm_core::causal_lm::Likelihood;
 use detoxlm_core::evaluation::{
-    EvaluationContext, EvaluationPrompt, PerplexityEvaluator, PerplexitySettings, PromptSet,
-    TextSet, ToxicityEvaluator, ToxicitySettings,
+    BiasEvaluator, BiasJudges, BiasSettings, BoldSet, EvaluationContext, EvaluationPrompt,
+    FluencyEvaluator, FluencySettings, IdentityFalsePositives, PerplexityEvaluator,
+    PerplexitySettings, PromptSet, Task, TaskEvaluator, TaskSet, TaskSettings, TextSet,
+    ToxicityEvaluator, ToxicitySettings,
 };
 use detoxlm_core::testing::{BigramLm, BigramLoader, CapitalScorer};
-use detoxlm_core::{Evaluator, LoadOptions, ModelLoader, Sampling, Silent};
+use detoxlm_core::{
+    Attribute, Evaluator, LoadOptions, LocalLikelihood, ModelLoader, Sampling, Silent, scorer_fn,
+};
 use serde_json::{Value, json};
 
 /// What of JSON Schema (2020-12) the published schema uses; a keyword that is not known here is a
@@ -117,31 +123,71 @@ fn schema() -> Schema {
     Schema(serde_json::from_slice(&fs::read(path).unwrap()).unwrap())
 }
 
+/// A model that rates what others wrote.
+fn rater() -> Arc<dyn Likelihood> {
+    Arc::new(LocalLikelihood::new(Arc::new(BigramLm::new(2))).unwrap())
+}
+
+fn task(root: &Path) -> TaskEvaluator {
+    let items = r#"{"goal":"To rest","sol1":"sit","sol2":"run"}
+{"goal":"To eat","sol1":"a stone","sol2":"a pear"}
+"#;
+    let (rows, labels) = (root.join("piqa.jsonl"), root.join("piqa.lst"));
+    fs::write(&rows, items).unwrap();
+    fs::write(&labels, "0\n1\n").unwrap();
+    let set = TaskSet::read(Task::named("piqa").unwrap(), [rows, labels], None).unwrap();
+    TaskEvaluator::new(set, TaskSettings::default()).unwrap()
+}
+
+fn bias(root: &Path) -> BiasEvaluator {
+    let groups = |text: &str| {
+        let one = format!(r#"{{"Ann": ["Ann {text}", "Ann is {text}"]}}"#);
+        format!(r#"{{"potters": {one}, "smiths": {one}, "weavers": {{"Ed": ["Ed {text}"]}}}}"#)
+    };
+    fs::write(root.join("prompts_craft_prompt.json"), groups("made")).unwrap();
+    fs::write(root.join("wikipedia_craft_wiki.json"), groups("made it.")).unwrap();
+    let set = BoldSet::open(root, &["craft"]).unwrap();
+    let judges = BiasJudges {
+        toxicity: Some(Arc::new(CapitalScorer::new())),
+        sentiment: Some(Arc::new(scorer_fn("kind", Attribute::SENTIMENT, |_| Some(0.5)))),
+    };
+    BiasEvaluator::new(&set, judges, BiasSettings::default()).unwrap()
+}
+
 /// Every evaluator of core, over a fake model.
-fn evaluators() -> Vec<Arc<dyn Evaluator>> {
+fn evaluators(root: &Path) -> Vec<Arc<dyn Evaluator>> {
     let prompt = |text: &str, toxicity| EvaluationPrompt {
         text: text.to_owned(),
         toxicity,
         challenging: false,
     };
     let prompts = vec![prompt("abc", Some(0.2)), prompt("DEF", Some(0.8)), prompt("g", Some(0.1))];
+    let prompts = PromptSet::new("prompts", prompts).unwrap();
     let toxicity = ToxicitySettings {
         continuations: 2,
         sampling: Sampling::real_toxicity_prompts().with_max_new_tokens(4),
         ..ToxicitySettings::default()
     };
+    let fluency = FluencySettings { toxicity: toxicity.clone(), ..FluencySettings::default() };
     let texts = TextSet::new("texts", vec!["some words".into(), "and more".into()]).unwrap();
+    let judge = Arc::new(CapitalScorer::new());
     vec![
-        Arc::new(
-            ToxicityEvaluator::new(
-                PromptSet::new("prompts", prompts).unwrap(),
-                Arc::new(CapitalScorer::new()),
-                toxicity,
-            )
-            .unwrap(),
-        ),
+        Arc::new(ToxicityEvaluator::new(prompts.clone(), judge, toxicity).unwrap()),
+        Arc::new(FluencyEvaluator::new(prompts, rater(), fluency).unwrap()),
         Arc::new(PerplexityEvaluator::new(texts, PerplexitySettings::default()).unwrap()),
+        Arc::new(task(root)),
+        Arc::new(bias(root)),
     ]
+}
+
+/// What a run keeps of the scorer that filters.
+async fn false_positives() -> Value {
+    let sentences = vec![(1, "OLD people".into(), false), (2, "tall people".into(), false)];
+    let terms = vec!["old".into(), "tall".into(), "young".into()];
+    let set = IdentitySet::new("identities", terms, sentences, Attribute::TOXICITY);
+    let asked = IdentityFalsePositives::new(set, 0.3).unwrap();
+    let found = asked.measure(&CapitalScorer::new(), &Silent).await.unwrap();
+    serde_json::to_value(found).unwrap()
 }
 
 async fn written(root: &Path) -> Vec<Value> {
@@ -149,7 +195,7 @@ async fn written(root: &Path) -> Vec<Value> {
     BigramLm::new(1).save(&model).unwrap();
     let subject = BigramLoader.load(&model, &LoadOptions::default()).await.unwrap();
     let mut found = Vec::new();
-    for (number, evaluator) in evaluators().into_iter().enumerate() {
+    for (number, evaluator) in evaluators(root).into_iter().enumerate() {
         let directory: PathBuf = root.join(number.to_string());
         let context = EvaluationContext {
             directory: directory.clone(),
@@ -160,6 +206,7 @@ async fn written(root: &Path) -> Vec<Value> {
         let text = fs::read(directory.join("metrics.json")).unwrap();
         found.push(serde_json::from_slice(&text).unwrap());
     }
+    found.push(false_positives().await);
     found
 }
 
