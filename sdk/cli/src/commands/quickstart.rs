@@ -76,10 +76,8 @@ pub(super) async fn run(arguments: &Arguments, session: &Session) -> Result<Repo
     }
     pipeline = pipeline.with_false_positives(false_positives(&samples)?);
     let summary = pipeline.run(&model, &arguments.run).await?;
-    let mut text = run::describe(&summary, &arguments.run);
-    if let Some(conclusion) = conclusion(&summary, second.info()) {
-        text.push_str(&format!("\n{conclusion}"));
-    }
+    let conclusions = Vec::from_iter(conclusion(&summary, second.info()));
+    let text = run::describe(&summary, &conclusions, &arguments.run);
     Ok(Report::new(run::to_json(&summary, &model, &arguments.run), text))
 }
 
@@ -183,7 +181,7 @@ fn conclusion(summary: &RunSummary, judge: &Info) -> Option<String> {
     let (before, after) = (perplexity.next()?.value?, perplexity.next()?.value?);
     Some(format!(
         "By {}, which did not choose the texts, expected maximum toxicity {moved}. Perplexity on text \
-         that people wrote changed by {:+.1}%.\n",
+         that people wrote changed by {:+.1}%.",
         judge.name,
         100.0 * (after / before - 1.0)
     ))

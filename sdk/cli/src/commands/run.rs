@@ -60,7 +60,7 @@ pub(super) async fn run(arguments: &Arguments, session: &Session) -> Result<Repo
     }
     let model = model::directory(model, config.folder(), session).await.map_err(in_file)?;
     let summary = pipeline.run(&model, run).await?;
-    Ok(Report::new(to_json(&summary, &model, run), describe(&summary, run)))
+    Ok(Report::new(to_json(&summary, &model, run), describe(&summary, &[], run)))
 }
 
 pub(super) fn to_json(summary: &RunSummary, model: &Path, run: &Path) -> Value {
@@ -75,14 +75,16 @@ pub(super) fn to_json(summary: &RunSummary, model: &Path, run: &Path) -> Value {
     })
 }
 
-pub(super) fn describe(summary: &RunSummary, run: &Path) -> String {
+/// What a run came to, with sentences that conclude from it, and last where the report is.
+pub(super) fn describe(summary: &RunSummary, conclusions: &[String], run: &Path) -> String {
     let mut text = format!("Selection\n{}", select::describe(&summary.selection));
     text.push_str(&format!("\nTraining\n{}", train::describe(&summary.training)));
     let table = summary_table(&summary.evaluations, &summary.changes);
     if !table.is_empty() {
         text.push_str(&format!("\nBefore and after\n{}", align_columns(&table)));
     }
-    if let Some(sentence) = summary.false_positives.as_ref().and_then(false_positives) {
+    let filter = summary.false_positives.as_ref().and_then(false_positives);
+    for sentence in conclusions.iter().chain(&filter) {
         text.push_str(&format!("\n{sentence}\n"));
     }
     text.push_str(&format!("\nEverything else is in {}\n", run.join("report.html").display()));
