@@ -3,6 +3,7 @@
 mod bigram;
 mod flood;
 mod stories;
+mod survey;
 
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -28,17 +29,23 @@ pub enum Setup {
         /// How many documents.
         documents: u64,
     },
+    /// Every kind of evaluation, each of so many items, with the core's fakes.
+    Survey {
+        /// How many items.
+        items: usize,
+    },
 }
 
 impl FromStr for Setup {
     type Err = Error;
 
     fn from_str(name: &str) -> Result<Self> {
-        let documents = name.strip_prefix("flood:").and_then(|number| number.parse().ok());
-        match (name, documents) {
-            ("bigram", _) => Ok(Self::Bigram),
-            ("stories", _) => Ok(Self::Stories),
-            (_, Some(documents)) => Ok(Self::Flood { documents }),
+        let number = |number: &str| number.parse().ok();
+        match name.split_once(':').map_or((name, None), |(name, of)| (name, number(of))) {
+            ("bigram", None) => Ok(Self::Bigram),
+            ("stories", None) => Ok(Self::Stories),
+            ("flood", Some(documents)) => Ok(Self::Flood { documents }),
+            ("survey", Some(items)) => Ok(Self::Survey { items: items as usize }),
             _ => {
                 let message = "no such setup";
                 let error = Error::new(ErrorKind::NotFound, "end-to-end", "set up", message);
@@ -56,6 +63,7 @@ impl Setup {
             Self::Bigram => "bigram".to_owned(),
             Self::Stories => "stories".to_owned(),
             Self::Flood { documents } => format!("flood:{documents}"),
+            Self::Survey { items } => format!("survey:{items}"),
         }
     }
 
@@ -68,6 +76,7 @@ impl Setup {
             Self::Bigram => bigram::prepare(root, &base(root)),
             Self::Stories => stories::prepare(root, &base(root)),
             Self::Flood { .. } => flood::prepare(&base(root)),
+            Self::Survey { items } => survey::prepare(root, &base(root), items),
         }
     }
 
@@ -80,6 +89,7 @@ impl Setup {
             Self::Bigram => bigram::pipeline(root),
             Self::Stories => stories::pipeline(root),
             Self::Flood { documents } => flood::pipeline(documents),
+            Self::Survey { items } => survey::pipeline(root, items),
         };
         Ok(pipeline?.with_observer(observer))
     }
