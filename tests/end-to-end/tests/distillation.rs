@@ -74,10 +74,28 @@ fn files(directory: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     entries.map(|path| (path.file_name().unwrap().into(), fs::read(&path).unwrap())).collect()
 }
 
+/// The steps of a network's last checkpoint, and its files.
+fn last_checkpoint(job: &DistillationJob, network: &str) -> (u64, BTreeMap<PathBuf, Vec<u8>>) {
+    let entries = fs::read_dir(job.work.join(network)).unwrap().map(|entry| entry.unwrap().path());
+    let last = entries.max().unwrap();
+    let (_, steps) = last.to_str().unwrap().rsplit_once('-').unwrap();
+    (steps.parse().unwrap(), files(&last))
+}
+
 #[tokio::test]
 async fn scores_of_the_written_directory_are_those_of_the_network() {
+    check_the_written_directory(1).await;
+}
+
+#[tokio::test]
+async fn scores_of_the_written_directory_are_the_mean_of_its_networks() {
+    check_the_written_directory(3).await;
+}
+
+async fn check_the_written_directory(networks: usize) {
     let root = tempfile::tempdir().unwrap();
-    let job = job(root.path(), "judge");
+    let mut job = job(root.path(), "judge");
+    job.config.networks = networks;
     let outcome = distiller(1).distil(&job, Arc::new(Silent)).await.unwrap();
     assert!(outcome.held_out > 3 && outcome.figures.len() == 2, "{outcome:?}");
     let scorer = OnnxScorer::open(&job.output).unwrap();
@@ -124,12 +142,17 @@ impl Observer for Counter {
 #[tokio::test]
 async fn an_interrupted_training_on_other_threads_ends_in_the_same_bytes() {
     let root = tempfile::tempdir().unwrap();
-    let whole = job(root.path(), "whole");
+    let [whole, stopped] = ["whole", "stopped"].map(|name| {
+        let mut job = job(root.path(), name);
+        job.config.networks = 2;
+        job
+    });
     let outcome = distiller(1).distil(&whole, Arc::new(Silent)).await.unwrap();
-    let stopped = job(root.path(), "stopped");
+    // In the first network, whose checkpoint is of step 3, and four steps into the second.
+    let of_one = last_checkpoint(&whole, "network-0").0;
     let trainer = distiller(2);
     let mut sittings = 0;
-    for stop in [5, 4] {
+    for stop in [5, of_one - 3 + 4] {
         let counter = Arc::new(Counter {
             steps: AtomicU64::new(0),
             stop,
@@ -144,6 +167,7 @@ async fn an_interrupted_training_on_other_threads_ends_in_the_same_bytes() {
         assert!(!stopped.output.exists());
     }
     assert_eq!(sittings, 2);
+    assert!(stopped.work.join("network-1/checkpoint-00000003").is_dir());
     let resumed = trainer.distil(&stopped, Arc::new(Silent)).await.unwrap();
     assert_eq!(resumed.steps, outcome.steps);
     assert_eq!(resumed.figures, outcome.figures);
@@ -153,4 +177,20 @@ async fn an_interrupted_training_on_other_threads_ends_in_the_same_bytes() {
     (other.seed, other.output) = (6, root.path().join("other"));
     let error = trainer.distil(&other, Arc::new(Silent)).await.unwrap_err();
     assert!(error.to_string().contains("`seed`: 5 before, 6 now"), "{error}");
+}
+
+#[tokio::test]
+async fn a_network_of_several_is_what_a_job_of_its_seed_alone_trains() {
+    let root = tempfile::tempdir().unwrap();
+    let (mut both, mut second) = (job(root.path(), "both"), job(root.path(), "second"));
+    (both.config.networks, second.seed) = (2, both.seed + 1);
+    let outcome = distiller(1).distil(&both, Arc::new(Silent)).await.unwrap();
+    let alone = distiller(1).distil(&second, Arc::new(Silent)).await.unwrap();
+    assert_eq!(outcome.parameters, 2 * alone.parameters);
+    let [of_first, of_second] =
+        ["network-0", "network-1"].map(|network| last_checkpoint(&both, network));
+    // Its texts come in an order of its own, and fill other steps.
+    assert_eq!(outcome.steps, of_first.0 + of_second.0);
+    assert!(of_second == last_checkpoint(&second, "network-0"), "other bytes");
+    assert!(of_first.1 != of_second.1, "the same bytes");
 }

@@ -80,8 +80,8 @@ pub(super) fn write(
     attributes: &[Attribute],
     (name, window): (Name<'_>, usize),
 ) -> Result<()> {
-    let rounded = classifier.rounded();
-    write_atomically(directory.join("model.onnx"), to_onnx(rounded, name.name))?;
+    let (sizes, networks) = (classifier.sizes(), classifier.networks());
+    write_atomically(directory.join("model.onnx"), to_onnx(sizes, networks, name.name))?;
     let json = std::fs::read(tokenizer)
         .map_err(|e| detoxlm_core::Error::io(crate::error::COMPONENT, "read", tokenizer, e))?;
     write_atomically(directory.join("tokenizer.json"), json)?;
@@ -93,7 +93,7 @@ pub(super) fn write(
         id2label: IdsToLabels(attributes),
         max_position_embeddings: window,
         pad_token_id: 0,
-        vocab_size: rounded.sizes.vocabulary,
+        vocab_size: sizes.vocabulary,
     };
     write_json(directory.join("config.json"), &config)?;
     let is_standard = |attribute: &Attribute| Attribute::STANDARD.contains(attribute);

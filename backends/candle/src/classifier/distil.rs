@@ -47,9 +47,9 @@ pub(super) fn distil(
         let outcome: DistillationOutcome = read_json(job.work.join(OUTCOME))?;
         return Ok(DistillationOutcome { model: job.output.clone(), ..outcome });
     }
-    let teachers = job.config.teachers as u64;
+    let (teachers, networks) = (job.config.teachers as u64, job.config.networks as u64);
     let begin = |name: &str, number: u64| {
-        observer.observe(&Event::PartStarted { name, number, total: 3 + teachers });
+        observer.observe(&Event::PartStarted { name, number, total: 2 + teachers + networks });
     };
     begin("vocabulary", 1);
     let (tokenizer, vocabulary) = vocabulary(job, &material)?;
@@ -92,19 +92,24 @@ pub(super) fn distil(
         let opinions: Vec<Vec<f32>> = sums.into_iter().map(mean).collect();
         examples.add_taught(texts.into_iter().zip(opinions), job.config.taught);
     }
-    begin("network", 3 + teachers);
-    let trainee = school.train(&examples, &job.work, job.seed)?;
-
-    let rounded = Rounded::new(sizes, trainee.weights());
-    let parameters = rounded.parameters();
-    let classifier = Classifier::new(rounded, attributes.clone(), job.config.window)?;
+    let (mut rounded, mut steps, mut losses) = (Vec::new(), 0, 0.0);
+    for network in 0..networks {
+        begin("network", 3 + teachers + network);
+        let work = job.work.join(format!("network-{network}"));
+        let trainee = school.train(&examples, &work, job.seed.wrapping_add(network))?;
+        rounded.push(Rounded::new(sizes.clone(), trainee.weights()));
+        steps += trainee.steps();
+        losses += trainee.loss;
+    }
+    let parameters = rounded.iter().map(Rounded::parameters).sum();
+    let classifier = Classifier::new(sizes, rounded, attributes.clone(), job.config.window)?;
     let outcome = DistillationOutcome {
         model: PathBuf::new(),
         rows: material.counts(),
         held_out: material.held_out.len(),
-        steps: trainee.steps(),
+        steps,
         parameters,
-        final_loss: trainee.loss,
+        final_loss: losses / networks as f64,
         figures: figures(&classifier, &vocabulary, &material)?,
     };
     finish(job, &classifier, &tokenizer, &material, &outcome)?;

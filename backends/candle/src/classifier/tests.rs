@@ -144,13 +144,44 @@ fn a_rate_that_explodes_is_told_with_the_step() {
 fn long_texts_are_as_toxic_as_their_worst_window() {
     let rounded = Rounded::new(sizes(), &values(9));
     let attributes = detoxlm_core::Attribute::STANDARD[..2].to_vec();
-    let classifier = Classifier::new(rounded, attributes, 8).unwrap();
+    let classifier = Classifier::new(sizes(), vec![rounded], attributes, 8).unwrap();
     let long: Vec<u32> = (0..20).map(|at| at * 7 % 11).collect();
     let windows: Vec<Vec<u32>> =
         [0..8, 7..15, 14..20].map(|range: std::ops::Range<usize>| long[range].to_vec()).into();
     let whole = classifier.score(&[long, Vec::new()]).unwrap();
     assert_eq!(whole[1], None);
     let parts = classifier.score(&windows).unwrap();
+    for (attribute, value) in whole[0].as_ref().unwrap().iter() {
+        let worst = parts.iter().flatten().filter_map(|scores| scores.get(attribute));
+        assert!((worst.fold(0.0, f32::max) - value).abs() < 1e-6);
+    }
+}
+
+#[test]
+fn scores_of_several_networks_are_the_mean_of_each_window() {
+    let attributes = detoxlm_core::Attribute::STANDARD[..2].to_vec();
+    let classifier = |seeds: &[u64]| {
+        let networks = seeds.iter().map(|&seed| Rounded::new(sizes(), &values(seed))).collect();
+        Classifier::new(sizes(), networks, attributes.clone(), 8).unwrap()
+    };
+    let texts = [vec![0, 1, 2, 3], vec![10, 4, 4], vec![7]];
+    let score = |seeds: &[u64]| classifier(seeds).score(&texts).unwrap();
+    let (first, second, both) = (score(&[9]), score(&[10]), score(&[9, 10]));
+    assert_ne!(first, second);
+    for ((first, second), both) in first.iter().zip(&second).zip(&both) {
+        for (attribute, value) in both.as_ref().unwrap().iter() {
+            let of = |scores: &Option<detoxlm_core::Scores>| {
+                scores.as_ref().unwrap().get(attribute).unwrap()
+            };
+            assert!(((of(first) + of(second)) / 2.0 - value).abs() < 1e-6);
+        }
+    }
+    // The highest window of the mean, which need not be any network's highest.
+    let long: Vec<u32> = (0..20).map(|at| at * 7 % 11).collect();
+    let windows: Vec<Vec<u32>> =
+        [0..8, 7..15, 14..20].map(|range: std::ops::Range<usize>| long[range].to_vec()).into();
+    let whole = classifier(&[9, 10]).score(&[long]).unwrap();
+    let parts = classifier(&[9, 10]).score(&windows).unwrap();
     for (attribute, value) in whole[0].as_ref().unwrap().iter() {
         let worst = parts.iter().flatten().filter_map(|scores| scores.get(attribute));
         assert!((worst.fold(0.0, f32::max) - value).abs() < 1e-6);

@@ -1,9 +1,10 @@
-//! A trained classifier as its reader will have it: rounded weights, windows over long texts.
+//! A trained classifier as its reader will have it: rounded weights, the mean of its networks, windows
+//! over long texts.
 
 use candle_core::{Device, Result as CandleResult, Tensor};
 use detoxlm_core::{Attribute, Result, Scores};
 
-use super::network::{Texts, judge};
+use super::network::{Sizes, Spec, Texts, judge};
 use super::rounded::Rounded;
 use crate::error::internal;
 
@@ -17,26 +18,40 @@ const BATCH: usize = 1 << 14;
 
 #[derive(Debug)]
 pub(super) struct Classifier {
-    rounded: Rounded,
-    parameters: Vec<Tensor>,
+    sizes: Sizes,
+    networks: Vec<Rounded>,
+    /// Of each network.
+    parameters: Vec<Vec<Tensor>>,
     attributes: Vec<Attribute>,
     window: usize,
 }
 
 impl Classifier {
-    pub(super) fn new(rounded: Rounded, attributes: Vec<Attribute>, window: usize) -> Result<Self> {
-        let specs = rounded.sizes.specs();
-        let tensor = |(spec, values): (&super::network::Spec, Vec<f32>)| {
+    /// The mean of networks that have the same sizes.
+    pub(super) fn new(
+        sizes: Sizes,
+        networks: Vec<Rounded>,
+        attributes: Vec<Attribute>,
+        window: usize,
+    ) -> Result<Self> {
+        let specs = sizes.specs();
+        let tensor = |(spec, values): (&Spec, Vec<f32>)| {
             Tensor::from_vec(values, spec.shape.as_slice(), &Device::Cpu)
         };
-        let parameters = specs.iter().zip(rounded.weights()).map(tensor);
-        let parameters =
-            parameters.collect::<CandleResult<_>>().map_err(internal("round the weights"))?;
-        Ok(Self { rounded, parameters, attributes, window })
+        let tensors = |network: &Rounded| -> CandleResult<Vec<Tensor>> {
+            specs.iter().zip(network.weights()).map(tensor).collect()
+        };
+        let parameters = networks.iter().map(tensors).collect::<CandleResult<_>>();
+        let parameters = parameters.map_err(internal("round the weights"))?;
+        Ok(Self { sizes, networks, parameters, attributes, window })
     }
 
-    pub(super) const fn rounded(&self) -> &Rounded {
-        &self.rounded
+    pub(super) const fn sizes(&self) -> &Sizes {
+        &self.sizes
+    }
+
+    pub(super) fn networks(&self) -> &[Rounded] {
+        &self.networks
     }
 
     /// The scores of texts by their tokens; `None` for one without any.
@@ -71,20 +86,30 @@ impl Classifier {
             return Ok(());
         }
         let texts = std::mem::take(batch);
-        let judged = judge(&self.rounded.sizes, &self.parameters, &texts, None);
-        let logits = judged
-            .and_then(|judged| judged.logits.to_vec2::<f32>())
-            .map_err(internal(OPERATION))?;
-        for (owner, logits) in owners.drain(..).zip(logits) {
-            let values = logits.into_iter().map(|logit| 1.0 / (1.0 + (-logit).exp()));
+        for (owner, values) in owners.drain(..).zip(self.means(&texts)?) {
             match &mut highest[owner] {
                 Some(highest) => {
                     highest.iter_mut().zip(values).for_each(|(one, other)| *one = one.max(other));
                 }
-                none => *none = Some(values.collect()),
+                none => *none = Some(values),
             }
         }
         Ok(())
+    }
+
+    /// What the networks make of texts on the mean, in [0, 1].
+    fn means(&self, texts: &Texts) -> Result<Vec<Vec<f32>>> {
+        let mut means = vec![vec![0.0; self.sizes.attributes]; texts.lengths.len()];
+        for parameters in &self.parameters {
+            let judged = judge(&self.sizes, parameters, texts, None);
+            let logits = judged
+                .and_then(|judged| judged.logits.to_vec2::<f32>())
+                .map_err(internal(OPERATION))?;
+            for (mean, logit) in means.iter_mut().flatten().zip(logits.into_iter().flatten()) {
+                *mean += 1.0 / (1.0 + (-logit).exp()) / self.parameters.len() as f32;
+            }
+        }
+        Ok(means)
     }
 }
 

@@ -29,7 +29,7 @@ pub(crate) struct Arguments {
     /// TOML with the settings of the training; the arguments below win over it
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Decides first weights, the order of the rows and what is dropped
+    /// Decides first weights, the order of the rows and what is dropped; a second network has the next
     #[arg(long, value_name = "N", default_value_t = PipelineConfig::default().seed)]
     seed: u64,
     /// Threads that compute [default: every core]
@@ -64,6 +64,9 @@ struct Settings {
     /// Tokens of the vocabulary [default: 16000]
     #[arg(long, value_name = "N")]
     vocabulary: Option<usize>,
+    /// Networks to train, whose mean is what a score is [default: 1]
+    #[arg(long, value_name = "N")]
+    networks: Option<usize>,
     /// Tokens of a step [default: 6144]
     #[arg(long, value_name = "N")]
     batch_tokens: Option<usize>,
@@ -94,6 +97,7 @@ impl Settings {
         set(&mut config.width, self.width.as_ref());
         set(&mut config.hidden, self.hidden.as_ref());
         set(&mut config.vocabulary, self.vocabulary.as_ref());
+        set(&mut config.networks, self.networks.as_ref());
         set(&mut config.batch_tokens, self.batch_tokens.as_ref());
         set(&mut config.learning_rate, self.lr.as_ref());
         set(&mut config.held_out, self.held_out.as_ref());

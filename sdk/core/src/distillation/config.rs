@@ -77,6 +77,12 @@ pub struct DistillationConfig {
     pub learning_rate: f64,
     /// What is written is a running mean of the weights, this much of which stays at each step.
     pub average: f64,
+    /// Networks that the classifier consists of. They are alike but for their seeds, which are the
+    /// job's and those that follow it, and a score is the mean of theirs (Lakshminarayanan et al. 2017,
+    /// "Simple and Scalable Predictive Uncertainty Estimation using Deep Ensembles"): it ranks better
+    /// than one of them, and takes so many times as long. Without teachers, each is what a job of its
+    /// seed alone trains.
+    pub networks: usize,
     /// Classifiers of the same kind that are trained first. What they make of every text on the mean,
     /// those without labels too, is then learned from as well (Hinton et al. 2015, "Distilling the
     /// Knowledge in a Neural Network").
@@ -109,6 +115,7 @@ impl Default for DistillationConfig {
             batch_tokens: 6144,
             learning_rate: 2.5e-3,
             average: 0.995,
+            networks: 1,
             teachers: 0,
             taught: SourceConfig::default(),
             held_out: 0.05,
@@ -136,6 +143,7 @@ impl DistillationConfig {
             ("window", self.window, 8),
             ("epochs", usize::try_from(self.epochs).unwrap_or(usize::MAX), 1),
             ("batch_tokens", self.batch_tokens, 1),
+            ("networks", self.networks, 1),
             ("checkpoint_every", usize::try_from(self.checkpoint_every).unwrap_or(usize::MAX), 1),
         ] {
             if value < least {

@@ -72,11 +72,11 @@ pub struct DistillationOutcome {
     pub rows: BTreeMap<String, usize>,
     /// Texts of the scale that were kept out and measured on.
     pub held_out: usize,
-    /// Optimiser steps taken in all, earlier sittings included.
+    /// Optimiser steps of its networks in all, earlier sittings included.
     pub steps: u64,
     /// Weights of the classifier, without what is thrown away.
     pub parameters: u64,
-    /// Weighted cross-entropy of the last step, in nats.
+    /// Weighted cross-entropy of the last step, in nats; the mean over its networks.
     pub final_loss: f64,
     /// How it does on the held-out texts; empty when none were held out.
     pub figures: Vec<AttributeFigures>,

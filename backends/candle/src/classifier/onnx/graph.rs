@@ -11,29 +11,56 @@ use crate::classifier::rounded::Rounded;
 /// `logits`, float32 `(batch, attributes)`.
 ///
 /// A masked position is 0 before the convolutions and 0 after them, as the positions beyond the ends
-/// of a text are: logits do not depend on padding.
-pub(in crate::classifier) fn to_onnx(rounded: &Rounded, name: &str) -> Vec<u8> {
-    let sizes = &rounded.sizes;
+/// of a text are: logits do not depend on padding. Those of several networks are the logits of the mean
+/// of their probabilities, so that a reader need not know how many there are.
+pub(in crate::classifier) fn to_onnx(sizes: &Sizes, networks: &[Rounded], name: &str) -> Vec<u8> {
     let mut g = Builder::default();
-    let (ids, mask) = ("input_ids".to_owned(), "attention_mask".to_owned());
-    let mask = g.widen(&mask);
+    let mask = g.widen(&"attention_mask".to_owned());
     let [per_token, per_channel] = [2, 1].map(|axis| {
         let axis = g.axis(axis);
         g.op("Unsqueeze", &[&mask, &axis], Vec::new())
     });
     let axis = g.axis(1);
     let count = g.op("ReduceSum", &[&mask, &axis], vec![int("keepdims", 1)]);
+    let texts = Texts { ids: "input_ids".to_owned(), per_token, per_channel, count };
+    let output = "logits".to_owned();
+    match networks {
+        [network] => {
+            judge(&mut g, network, &texts, Some(output));
+        }
+        networks => {
+            let logits = networks.iter().map(|network| judge(&mut g, network, &texts, None));
+            let logits: Vec<Name> = logits.collect();
+            mean(&mut g, &logits, output);
+        }
+    }
+    g.finish(name, &["input_ids", "attention_mask"], ("logits", sizes.attributes)).encode_to_vec()
+}
 
+/// What every network reads of a batch.
+struct Texts {
+    ids: Name,
+    /// The mask, `(batch, sequence, 1)`.
+    per_token: Name,
+    /// The mask, `(batch, 1, sequence)`.
+    per_channel: Name,
+    /// Tokens of each text, `(batch, 1)`.
+    count: Name,
+}
+
+/// The logits of one network.
+fn judge(g: &mut Builder, rounded: &Rounded, texts: &Texts, output: Option<Name>) -> Name {
+    let sizes = &rounded.sizes;
     let rows = g.bytes(&rounded.bytes, &[sizes.vocabulary, sizes.width]);
-    let rows = g.op("Gather", &[&rows, &ids], vec![int("axis", 0)]);
+    let rows = g.op("Gather", &[&rows, &texts.ids], vec![int("axis", 0)]);
     let rows = g.widen(&rows);
     let scales = g.floats(&rounded.scales, &[sizes.vocabulary, 1]);
-    let scales = g.op("Gather", &[&scales, &ids], vec![int("axis", 0)]);
+    let scales = g.op("Gather", &[&scales, &texts.ids], vec![int("axis", 0)]);
     let vectors = g.op("Mul", &[&rows, &scales], Vec::new());
-    let vectors = g.op("Mul", &[&vectors, &per_token], Vec::new());
+    let vectors = g.op("Mul", &[&vectors, &texts.per_token], Vec::new());
     let x = g.op("Transpose", &[&vectors], vec![ints("perm", &[0, 2, 1])]);
 
-    let pooled = pooled(&mut g, rounded, &x, &per_channel, &count);
+    let pooled = pooled(g, rounded, &x, texts);
     let pooled: Vec<&Name> = pooled.iter().collect();
     let pooled = g.op("Concat", &pooled, vec![int("axis", 1)]);
     let half = |parameter: usize| &rounded.halves[parameter - 1];
@@ -43,19 +70,36 @@ pub(in crate::classifier) fn to_onnx(rounded: &Rounded, name: &str) -> Vec<u8> {
     let hidden = g.op("Relu", &[&hidden], Vec::new());
     let weight = g.weight(half(LOGITS), &[sizes.attributes, sizes.hidden]);
     let bias = g.weight(half(LOGITS_BIAS), &[sizes.attributes]);
-    let output = "logits".to_owned();
-    g.named_op("Gemm", &[&hidden, &weight, &bias], vec![int("transB", 1)], output);
-    g.finish(name, &["input_ids", "attention_mask"], ("logits", sizes.attributes)).encode_to_vec()
+    let (inputs, attributes) = ([&hidden, &weight, &bias], vec![int("transB", 1)]);
+    match output {
+        Some(output) => g.named_op("Gemm", &inputs, attributes, output),
+        None => g.op("Gemm", &inputs, attributes),
+    }
+}
+
+/// The logits of the mean of the probabilities `p` that several logits stand for. With `q = 1 - p` they
+/// are `ln(sum of p) - ln(sum of q)`, and `q` is the sigmoid of the logit's negative, which is exact
+/// where `1 - p` has been rounded to 0.
+fn mean(g: &mut Builder, logits: &[Name], output: Name) {
+    let mut logarithm = |is_negative: bool| {
+        let mut share = |logit: &Name| match is_negative {
+            true => {
+                let negative = g.op("Neg", &[logit], Vec::new());
+                g.op("Sigmoid", &[&negative], Vec::new())
+            }
+            false => g.op("Sigmoid", &[logit], Vec::new()),
+        };
+        let shares: Vec<Name> = logits.iter().map(&mut share).collect();
+        let shares: Vec<&Name> = shares.iter().collect();
+        let sum = g.op("Sum", &shares, Vec::new());
+        g.op("Log", &[&sum], Vec::new())
+    };
+    let [yes, no] = [false, true].map(&mut logarithm);
+    g.named_op("Sub", &[&yes, &no], Vec::new(), output);
 }
 
 /// The maximum and the mean of each convolution.
-fn pooled(
-    g: &mut Builder,
-    rounded: &Rounded,
-    x: &Name,
-    per_channel: &Name,
-    count: &Name,
-) -> Vec<Name> {
+fn pooled(g: &mut Builder, rounded: &Rounded, x: &Name, texts: &Texts) -> Vec<Name> {
     let Sizes { width, convolutions, .. } = &rounded.sizes;
     let taps: usize = convolutions.iter().map(|(width, channels)| width * channels).sum();
     let (mut tap, mut channel) = (0, 0);
@@ -70,11 +114,11 @@ fn pooled(
         let attributes = vec![ints("kernel_shape", &[reach as i64]), ints("pads", &pads)];
         let y = g.op("Conv", &[x, &weights, &bias], attributes);
         let y = g.op("Relu", &[&y], Vec::new());
-        let y = g.op("Mul", &[&y, per_channel], Vec::new());
+        let y = g.op("Mul", &[&y, &texts.per_channel], Vec::new());
         pooled.push(g.op("ReduceMax", &[&y], vec![ints("axes", &[2]), int("keepdims", 0)]));
         let axis = g.axis(2);
         let sum = g.op("ReduceSum", &[&y, &axis], vec![int("keepdims", 0)]);
-        pooled.push(g.op("Div", &[&sum, count], Vec::new()));
+        pooled.push(g.op("Div", &[&sum, &texts.count], Vec::new()));
         tap += reach * channels;
         channel += channels;
     }
