@@ -36,4 +36,5 @@ mod training;
 pub use causal_lm::TchLm;
 pub use loader::{TchLoader, register, register_with};
 pub use options::{Precision, TchOptions};
+pub use place::gpus;
 pub use training::TchTrainBackend;

@@ -68,8 +68,11 @@ fn device(wanted: Device) -> Result<tch::Device> {
     }
 }
 
-/// How many GPUs libtorch finds, or why it cannot look.
-fn gpus() -> std::result::Result<usize, &'static str> {
+/// How many GPUs libtorch finds, or why it cannot look: its library for GPUs is not there, or does not load.
+///
+/// # Errors
+/// The reason, in the words of the system's loader.
+pub fn gpus() -> std::result::Result<usize, &'static str> {
     static FOUND: OnceLock<std::result::Result<usize, String>> = OnceLock::new();
     let look = || {
         load_gpu_library()?;

@@ -21,6 +21,7 @@ pub(super) fn findings() -> Vec<Finding> {
         "plugins": "scoring filters in WebAssembly",
         "profanity-check": "the word-counting classifier, a second judge",
         "serve": "a server that speaks Perspective's protocol",
+        "tch": "GPT-2 and Llama families on libtorch, generation and training, GPUs too",
         "vader": "how kind a text sounds, for comparing groups of people",
     };
     features

@@ -18,6 +18,7 @@ pub(super) async fn findings(session: &Session) -> Vec<Finding> {
     findings.extend(perspective());
     findings.extend(hub());
     findings.push(nvidia());
+    findings.extend(libtorch());
     findings
 }
 
@@ -101,6 +102,29 @@ fn hub() -> Option<Finding> {
 
 #[cfg(not(feature = "hub"))]
 const fn hub() -> Option<Finding> {
+    None
+}
+
+/// What libtorch computes on. That it is there, the program has found out when it was started.
+#[cfg(feature = "tch")]
+fn libtorch() -> Option<Finding> {
+    let name = "libtorch";
+    Some(match detoxlm::tch::gpus() {
+        Ok(0) => Finding::ready(name, "computes on the processor: it finds no GPU"),
+        Ok(count) => {
+            let gpus: Vec<String> = (0..count).map(|gpu| format!("cuda:{gpu}")).collect();
+            Finding::ready(name, format!("computes on the processor and on {}", gpus.join(", ")))
+        }
+        Err(reason) => Finding::absent(
+            name,
+            format!("computes on the processor alone: {reason}"),
+            "for a GPU, put the folder of PyTorch's libtorch_cuda.so into LD_LIBRARY_PATH",
+        ),
+    })
+}
+
+#[cfg(not(feature = "tch"))]
+const fn libtorch() -> Option<Finding> {
     None
 }
 
