@@ -17,8 +17,9 @@ async fn main() -> detoxlm::Result<()> {
     }
     let mut config = PipelineConfig::default();
     config.generation.sampling = Sampling::self_generation().with_max_new_tokens(100);
-    let registry = detoxlm::registry()?;
-    let pipeline = Pipeline::new(config, registry.framework("candle")?, Arc::new(shouting));
+    let registry = detoxlm::registry();
+    let framework = registry.framework("candle")?;
+    let pipeline = Pipeline::new(config, &framework, Arc::new(shouting));
     let summary = pipeline.run(model, run).await?;
     println!("{} quiet texts made {}", summary.selection.kept, summary.training.model.display());
     Ok(())

@@ -32,7 +32,7 @@ async fn main() -> Result<()> {
             .push(Sample::new(text.ok_or_else(|| format!("{file}:{}: no `{field}`", row.line))?));
     }
     let words: usize = samples.iter().map(|sample| sample.text.split_whitespace().count()).sum();
-    let scorer = detoxlm::registry()?.scorer(scorer)?;
+    let scorer = detoxlm::registry().scorer(scorer)?;
     let mut seconds = f64::INFINITY;
     for _ in 0..TIMES {
         let started = Instant::now();

@@ -78,7 +78,7 @@ async fn main() -> Result<()> {
         work: out.join("work"),
         output: out.join("model"),
     };
-    let registry = detoxlm::registry()?;
+    let registry = detoxlm::registry();
     let trainer = &registry.framework("candle")?.trainer;
     let printer = Printer { steps: size.steps, began: Instant::now() };
     let outcome = trainer.train(&job, Arc::new(printer)).await?;

@@ -42,7 +42,7 @@ async fn main() -> Result<()> {
             model
         }
     };
-    let registry = detoxlm::registry()?;
+    let registry = detoxlm::registry();
     let loader = &registry.framework("candle")?.loader;
     let subject = loader.load(&model, &LoadOptions::default()).await?;
 

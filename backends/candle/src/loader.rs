@@ -6,8 +6,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use detoxlm_core::training::LocalTrainer;
 use detoxlm_core::{
-    Device, ErrorKind, Framework, LoadOptions, ModelLoader, Registry, Result, Subject, Worker,
-    local_subject,
+    Compute, Device, Error, ErrorKind, Framework, LoadOptions, ModelLoader, Precision, Registry,
+    Result, Subject, Worker, local_subject,
 };
 
 use crate::error::error;
@@ -40,15 +40,6 @@ impl ModelLoader for CandleLoader {
             Some(threads) => self.options.with_threads(threads),
             None => self.options,
         };
-        if !matches!(options.device, Device::Auto | Device::Cpu) {
-            return Err(error(
-                ErrorKind::Unsupported,
-                "load the model",
-                format!("it does not compute on {}", options.device),
-            )
-            .with_key("device")
-            .with_remedy("choose cpu, or the framework tch for a GPU"));
-        }
         let adapter = options.adapter.clone();
         let load = move || {
             let base = CandleLm::open(path, resources)?;
@@ -63,15 +54,33 @@ impl ModelLoader for CandleLoader {
 }
 
 /// Adds the framework `candle`, on every core.
-///
-/// # Errors
-/// When the system refuses a thread.
-pub fn register(registry: &mut Registry) -> Result<()> {
+pub fn register(registry: &mut Registry) {
+    registry.add_framework("candle", framework);
+}
+
+fn framework(compute: Compute) -> Result<Framework> {
+    check(compute)?;
     let options = CandleOptions::default();
-    let framework = Framework {
+    Ok(Framework {
         loader: Arc::new(CandleLoader::new(options)?),
         trainer: Arc::new(LocalTrainer::new(CandleTrainBackend::new(options))?),
+    })
+}
+
+/// There is one device and one precision, so that files need not say on which they were made.
+fn check(compute: Compute) -> Result<()> {
+    let refuse = |message: String| -> Error {
+        error(ErrorKind::Unsupported, "choose how to compute", message)
     };
-    registry.add_framework("candle", framework);
+    if !matches!(compute.device, Device::Auto | Device::Cpu) {
+        return Err(refuse(format!("it does not compute on {}", compute.device))
+            .with_key("device")
+            .with_remedy("choose cpu, or the backend tch for an NVIDIA GPU"));
+    }
+    if compute.precision != Precision::F32 {
+        return Err(refuse(format!("it does not compute in {}", compute.precision))
+            .with_key("precision")
+            .with_remedy("choose f32, or the backend tch for bf16"));
+    }
     Ok(())
 }

@@ -5,11 +5,11 @@ mod common;
 use common::{MODELS, fixture, open};
 use detoxlm_candle::register;
 use detoxlm_core::training::{Bottleneck, Lora, Method, Prefix};
-use detoxlm_core::{Device, ErrorKind, LoadOptions, Registry};
+use detoxlm_core::{Compute, Device, ErrorKind, Precision, Registry};
 
 fn registry() -> Registry {
     let mut registry = Registry::new();
-    register(&mut registry).unwrap();
+    register(&mut registry);
     registry
 }
 
@@ -33,16 +33,17 @@ async fn the_loader_and_what_it_loads_keep_their_contracts() {
     }
 }
 
-#[tokio::test]
-async fn a_device_that_it_cannot_use_is_refused() {
+#[test]
+fn what_it_cannot_compute_on_is_refused() {
     let registry = registry();
-    let loader = &registry.framework("candle").unwrap().loader;
-    let options = LoadOptions::default().with_device(Device::Cuda(0));
-    let error = loader.load(&fixture("gpt2"), &options).await.unwrap_err();
+    let on = |compute| registry.framework_on("candle", compute);
+    let error = on(Compute::default().with_device(Device::Cuda(0))).unwrap_err();
     assert_eq!((error.kind(), error.key()), (ErrorKind::Unsupported, Some("device")));
     assert!(error.to_string().contains("cuda:0"), "{error}");
-    let options = LoadOptions::default().with_device(Device::Cpu);
-    assert!(loader.load(&fixture("gpt2"), &options).await.is_ok());
+    let error = on(Compute::default().with_precision(Precision::Bf16)).unwrap_err();
+    assert_eq!((error.kind(), error.key()), (ErrorKind::Unsupported, Some("precision")));
+    let framework = on(Compute::default().with_device(Device::Cpu)).unwrap();
+    assert_eq!(framework.trainer.info().compute, None);
 }
 
 #[tokio::test(flavor = "multi_thread")]

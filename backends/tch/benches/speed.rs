@@ -22,8 +22,10 @@ mod speed {
     use detoxlm_core::training::{
         Bottleneck, Lora, Method, Prefix, TokenBatch, TrainBackend, TrainingConfig, TrainingJob,
     };
-    use detoxlm_core::{Device, GenerationRequest, Generator, LocalGenerator, Sampling};
-    use detoxlm_tch::{Precision, TchLm, TchOptions, TchTrainBackend};
+    use detoxlm_core::{
+        Compute, Device, GenerationRequest, Generator, LocalGenerator, Precision, Sampling,
+    };
+    use detoxlm_tch::{TchLm, TchOptions, TchTrainBackend};
     use serde_json::{Value, json};
 
     /// Tokens of the prompt that all continuations share.
@@ -32,7 +34,7 @@ mod speed {
 
     struct Arguments {
         model: Option<PathBuf>,
-        options: TchOptions,
+        compute: Compute,
         /// Sequences and tokens of a training step.
         step: (usize, usize),
         repeats: usize,
@@ -42,7 +44,7 @@ mod speed {
         fn read() -> Self {
             let mut read = Self {
                 model: None,
-                options: TchOptions::default(),
+                compute: Compute::default(),
                 step: (8, 1024),
                 repeats: REPEATS,
             };
@@ -53,9 +55,9 @@ mod speed {
                     "--model" => read.model = Some(value().into()),
                     "--device" => {
                         let device: Device = value().parse().expect("a device");
-                        read.options = read.options.with_device(device);
+                        read.compute = read.compute.with_device(device);
                     }
-                    "--bf16" => read.options = read.options.with_precision(Precision::Bf16),
+                    "--bf16" => read.compute = read.compute.with_precision(Precision::Bf16),
                     "--sequences" => read.step.0 = value().parse().expect("a number"),
                     "--length" => read.step.1 = value().parse().expect("a number"),
                     "--repeats" => read.repeats = value().parse().expect("a number"),
@@ -65,6 +67,10 @@ mod speed {
                 }
             }
             read
+        }
+
+        fn options(&self) -> TchOptions {
+            TchOptions::default().with_compute(self.compute)
         }
     }
 
@@ -131,7 +137,7 @@ mod speed {
     }
 
     fn infer(model: &Path, arguments: &Arguments) {
-        let model = Arc::new(TchLm::open(model, arguments.options).expect("a model"));
+        let model = Arc::new(TchLm::open(model, arguments.options()).expect("a model"));
         let vocabulary = model.capabilities().vocabulary;
         for (rows, tokens) in [(1, 128), (25, 20), (64, 128), (256, 20)] {
             report(&format!("decode {rows} x {tokens}"), rows * tokens, arguments.repeats, || {
@@ -172,7 +178,7 @@ mod speed {
                 work: PathBuf::new(),
                 output: PathBuf::new(),
             };
-            let backend = TchTrainBackend::new(arguments.options);
+            let backend = TchTrainBackend::new(arguments.options()).expect("a backend");
             let mut session = backend.open(&job).expect("a session");
             let length = length.min(session.context_length());
             let vocabulary = session.vocabulary();

@@ -44,12 +44,14 @@ impl TchLm {
         let architecture = families::describe(&directory)?;
         let tokenizer = fitting_tokenizer(&directory, &architecture)?;
         let checkpoint = Checkpoint::open(&directory, &architecture)?;
-        let engine = Engine::load(architecture, &checkpoint, Place::find(options)?)?;
+        let place = Place::find(options)?;
+        let engine = Engine::load(architecture, &checkpoint, place)?;
         let info = Info::new(
             format!("{COMPONENT}:{}", ModelDirectory::name_of(directory.path())),
             env!("CARGO_PKG_VERSION"),
             directory.digest()?,
-        );
+        )
+        .with_compute(place.compute);
         Ok(Self { base: info.clone(), info, tokenizer, engine })
     }
 
@@ -70,7 +72,8 @@ impl TchLm {
             format!("{}+{}", self.base.name, ModelDirectory::name_of(directory.path())),
             env!("CARGO_PKG_VERSION"),
             digest.finish(),
-        );
+        )
+        .with_compute(self.engine.place().compute);
         let (tokenizer, engine) = (self.tokenizer.clone(), self.engine.adapted(&added)?);
         Ok(Self { info, tokenizer, engine, base: self.base.clone() })
     }

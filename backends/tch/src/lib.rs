@@ -34,7 +34,7 @@ mod tensors;
 mod training;
 
 pub use causal_lm::TchLm;
-pub use loader::{TchLoader, register, register_with};
-pub use options::{Precision, TchOptions};
+pub use loader::{TchLoader, register};
+pub use options::TchOptions;
 pub use place::gpus;
 pub use training::TchTrainBackend;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use detoxlm_core::training::LocalTrainer;
 use detoxlm_core::{
-    Device, Framework, LoadOptions, ModelLoader, Registry, Result, Subject, Worker, local_subject,
+    Compute, Framework, LoadOptions, ModelLoader, Registry, Result, Subject, Worker, local_subject,
 };
 
 use crate::options::TchOptions;
@@ -36,9 +36,6 @@ impl ModelLoader for TchLoader {
         let path = directory.to_path_buf();
         let mut resources = self.options;
         resources.threads = options.threads.or(resources.threads);
-        if options.device != Device::Auto {
-            resources.device = options.device;
-        }
         let adapter = options.adapter.clone();
         let load = move || {
             let base = TchLm::open(path, resources)?;
@@ -52,23 +49,15 @@ impl ModelLoader for TchLoader {
     }
 }
 
-/// Adds the framework `tch`, on a GPU where there is one, in `f32`.
-///
-/// # Errors
-/// When the system refuses a thread.
-pub fn register(registry: &mut Registry) -> Result<()> {
-    register_with(registry, TchOptions::default())
+/// Adds the framework `tch`. A GPU that it is not asked for is looked for, and taken where there is one.
+pub fn register(registry: &mut Registry) {
+    registry.add_framework("tch", framework);
 }
 
-/// The same, computing as `options` say.
-///
-/// # Errors
-/// When the system refuses a thread.
-pub fn register_with(registry: &mut Registry, options: TchOptions) -> Result<()> {
-    let framework = Framework {
+fn framework(compute: Compute) -> Result<Framework> {
+    let options = TchOptions::default().with_compute(compute);
+    Ok(Framework {
+        trainer: Arc::new(LocalTrainer::new(TchTrainBackend::new(options)?)?),
         loader: Arc::new(TchLoader::new(options)?),
-        trainer: Arc::new(LocalTrainer::new(TchTrainBackend::new(options))?),
-    };
-    registry.add_framework("tch", framework);
-    Ok(())
+    })
 }

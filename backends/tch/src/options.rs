@@ -1,43 +1,25 @@
 //! How the backend uses the machine.
 
-use detoxlm_core::Device;
-
-/// In which numbers matrices are multiplied.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Precision {
-    /// Single precision throughout.
-    #[default]
-    F32,
-    /// `bf16`, with sums in `f32`. In training the weights that are kept, and the residual stream, norms,
-    /// softmax and loss, stay in `f32`; in decoding and rating everything but logits is `bf16`.
-    Bf16,
-}
+use detoxlm_core::Compute;
 
 /// How the backend uses the machine.
+///
+/// In `bf16`, training keeps the weights, the moments, the residual stream, norms, softmax and loss in `f32`;
+/// in decoding and rating everything but logits is `bf16`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct TchOptions {
-    /// Where models compute.
-    pub device: Device,
-    /// In which numbers.
-    pub precision: Precision,
+    /// Where models compute, and in which numbers.
+    pub compute: Compute,
     /// Threads that compute on the processor, for the whole process; libtorch's choice when not given.
     pub threads: Option<usize>,
 }
 
 impl TchOptions {
-    /// Computes there.
+    /// Computes so.
     #[must_use]
-    pub const fn with_device(mut self, device: Device) -> Self {
-        self.device = device;
-        self
-    }
-
-    /// Computes in these numbers.
-    #[must_use]
-    pub const fn with_precision(mut self, precision: Precision) -> Self {
-        self.precision = precision;
+    pub const fn with_compute(mut self, compute: Compute) -> Self {
+        self.compute = compute;
         self
     }
 

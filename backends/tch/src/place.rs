@@ -2,11 +2,11 @@
 
 use std::sync::OnceLock;
 
-use detoxlm_core::{Device, ErrorKind, Result};
+use detoxlm_core::{Compute, Device, ErrorKind, Precision, Result};
 use tch::{Cuda, Kind};
 
 use crate::error::error;
-use crate::options::{Precision, TchOptions};
+use crate::options::TchOptions;
 
 const OPERATION: &str = "use the device";
 
@@ -15,6 +15,8 @@ const OPERATION: &str = "use the device";
 pub(crate) struct Place {
     pub(crate) device: tch::Device,
     pub(crate) kind: Kind,
+    /// What was asked for, with the device that it came to.
+    pub(crate) compute: Compute,
 }
 
 impl Place {
@@ -30,11 +32,22 @@ impl Place {
             };
             tch::set_num_threads(threads);
         }
-        let kind = match options.precision {
+        let kind = match options.compute.precision {
             Precision::F32 => Kind::Float,
             Precision::Bf16 => Kind::BFloat16,
+            other => {
+                let message = format!("it does not compute in {other}");
+                return Err(error(ErrorKind::Unsupported, OPERATION, message)
+                    .with_key("precision")
+                    .with_remedy("choose f32 or bf16"));
+            }
         };
-        Ok(Self { device: device(options.device)?, kind })
+        let device = device(options.compute.device)?;
+        let found = match device {
+            tch::Device::Cuda(index) => Device::Cuda(index),
+            _ => Device::Cpu,
+        };
+        Ok(Self { device, kind, compute: options.compute.with_device(found) })
     }
 
     pub(crate) const fn is_gpu(self) -> bool {
@@ -111,7 +124,7 @@ mod tests {
     use super::*;
 
     fn found(device: Device) -> Result<Place> {
-        Place::find(TchOptions::default().with_device(device))
+        Place::find(TchOptions::default().with_compute(Compute::default().with_device(device)))
     }
 
     #[test]
@@ -124,6 +137,7 @@ mod tests {
         assert!(error.to_string().contains("choose cpu"), "{error}");
         let automatic = found(Device::Auto).unwrap();
         assert_eq!(automatic.is_gpu(), gpus().is_ok_and(|count| count > 0));
+        assert_ne!(automatic.compute.device, Device::Auto);
     }
 
     #[test]

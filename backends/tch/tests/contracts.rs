@@ -3,15 +3,20 @@
 
 mod common;
 
-use common::{MODELS, adapters, fixture, open, options};
+use common::{MODELS, adapters, compute, fixture, open};
 use detoxlm_core::training::{Bottleneck, Lora, Method, Prefix};
-use detoxlm_core::{Device, ErrorKind, LoadOptions, Registry};
-use detoxlm_tch::register_with;
+use detoxlm_core::{
+    Compute, Device, ErrorKind, Framework, LoadOptions, Precision, Registry, Result,
+};
 
-fn registry() -> Registry {
+fn framework_on(compute: Compute) -> Result<Framework> {
     let mut registry = Registry::new();
-    register_with(&mut registry, options()).unwrap();
-    registry
+    detoxlm_tch::register(&mut registry);
+    registry.framework_on("tch", compute)
+}
+
+fn framework() -> Framework {
+    framework_on(compute()).unwrap()
 }
 
 #[test]
@@ -34,8 +39,7 @@ fn models_with_adapters_keep_it_too() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_loader_and_what_it_loads_keep_their_contracts() {
-    let registry = registry();
-    let loader = &registry.framework("tch").unwrap().loader;
+    let loader = framework().loader;
     for name in ["gpt2", "llama3"] {
         let directory = tempfile::tempdir().unwrap();
         detoxlm_conformance::model_loader(loader.as_ref(), &fixture(name), directory.path())
@@ -44,23 +48,34 @@ async fn the_loader_and_what_it_loads_keep_their_contracts() {
     }
 }
 
+/// What files are made on decides their last bits: whoever goes on with them asks.
 #[tokio::test]
-async fn a_device_that_it_cannot_use_is_refused() {
-    let registry = registry();
-    let loader = &registry.framework("tch").unwrap().loader;
+async fn models_and_trainers_say_on_what_they_compute() {
+    let half = framework_on(compute().with_precision(Precision::Bf16)).unwrap();
+    let said = half.trainer.info().compute.unwrap();
+    assert_eq!(said.precision, Precision::Bf16);
+    let adapter = LoadOptions::default().with_adapter(adapters().join("prefix-gpt2"));
+    for options in [LoadOptions::default(), adapter] {
+        let subject = half.loader.load(&fixture("gpt2"), &options).await.unwrap();
+        assert_eq!(subject.generator.info().compute, Some(said));
+    }
+    let automatic = framework_on(Compute::default()).unwrap().trainer.info().compute.unwrap();
+    assert_ne!(automatic.device, Device::Auto);
+}
+
+#[test]
+fn a_device_that_it_cannot_use_is_refused() {
     for (device, kind) in
         [(Device::Metal(0), ErrorKind::Unsupported), (Device::Cuda(99), ErrorKind::NotFound)]
     {
-        let options = LoadOptions::default().with_device(device);
-        let error = loader.load(&fixture("gpt2"), &options).await.unwrap_err();
+        let error = framework_on(Compute::default().with_device(device)).unwrap_err();
         assert_eq!((error.kind(), error.key()), (kind, Some("device")), "{error}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_trainer_keeps_its_contract_with_every_method() {
-    let registry = registry();
-    let trainer = &registry.framework("tch").unwrap().trainer;
+    let trainer = framework().trainer;
     let methods = [
         Method::Full {},
         Method::Bottleneck(Bottleneck::default()),

@@ -7,11 +7,11 @@ use std::fs;
 use std::path::PathBuf;
 
 use common::{
-    MODELS, TOLERANCE, adapters, assert_close, expected, fixture, greedy, log_probs, logits, open,
-    options, step,
+    MODELS, TOLERANCE, adapters, assert_close, expected, fixture, greedy, half, log_probs, logits,
+    open, step,
 };
 use detoxlm_core::causal_lm::CausalLm;
-use detoxlm_tch::{Precision, TchLm};
+use detoxlm_tch::TchLm;
 use serde::Deserialize;
 
 #[test]
@@ -45,7 +45,7 @@ const HALF_TOLERANCE: f32 = 0.2;
 fn half_the_digits_give_nearly_the_same_likelihoods() {
     for name in MODELS {
         let expected = expected(name);
-        let model = TchLm::open(fixture(name), options().with_precision(Precision::Bf16)).unwrap();
+        let model = TchLm::open(fixture(name), half()).unwrap();
         let ids = [&[model.tokenizer().bos()], expected.text_ids.as_slice()].concat();
         let found = log_probs(&model, &ids);
         assert_close(&found, &expected.token_log_probs, HALF_TOLERANCE, name);

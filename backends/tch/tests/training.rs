@@ -5,19 +5,21 @@ mod common;
 
 use std::fs;
 
-use common::{MODELS, batch, exported, fixture, log_probs, methods, open, options, state, train};
+use common::{
+    MODELS, batch, exported, fixture, half, log_probs, methods, open, options, state, train,
+};
 use detoxlm_core::ErrorKind;
 use detoxlm_core::training::{
     Lora, Method, TokenBatch, TrainBackend, TrainSession, TrainingConfig,
 };
-use detoxlm_tch::{Precision, TchTrainBackend};
+use detoxlm_tch::TchTrainBackend;
 
 fn session(name: &str, method: &Method) -> Box<dyn TrainSession> {
     session_with(name, method, TrainingConfig::default())
 }
 
 fn session_with(name: &str, method: &Method, config: TrainingConfig) -> Box<dyn TrainSession> {
-    train(&TchTrainBackend::new(options()), &fixture(name), method, config)
+    train(&TchTrainBackend::new(options()).unwrap(), &fixture(name), method, config)
 }
 
 fn steps(session: &mut dyn TrainSession, count: usize) {
@@ -174,7 +176,7 @@ fn what_was_trained_computes_the_same_when_it_is_loaded() {
 fn with_half_the_digits_training_goes_nearly_the_same_way() {
     for name in ["gpt2", "llama3"] {
         for method in methods() {
-            let half = TchTrainBackend::new(options().with_precision(Precision::Bf16));
+            let half = TchTrainBackend::new(half()).unwrap();
             let config = TrainingConfig::default();
             let mut half = train(&half, &fixture(name), &method, config);
             let mut full = session(name, &method);
@@ -234,7 +236,7 @@ fn a_state_that_does_not_fit_is_refused_and_changes_nothing() {
 
 #[test]
 fn a_base_that_cannot_be_trained_is_refused() {
-    let backend = TchTrainBackend::new(options());
+    let backend = TchTrainBackend::new(options()).unwrap();
     assert!(backend.capabilities().supports(&Method::Full {}));
     let job = detoxlm_core::training::TrainingJob {
         base: "no-such-model".into(),

@@ -4,6 +4,7 @@
 #![warn(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
 mod commands;
+mod compute;
 mod config;
 mod decisions;
 mod exit;
@@ -21,7 +22,6 @@ mod signals;
 mod spool;
 mod text;
 
-use std::io::{self, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -57,13 +57,7 @@ struct Arguments {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    match Session::new(arguments.output) {
-        Ok(session) => ExitCode::from(work(arguments.command, Arc::new(session))),
-        Err(error) => {
-            let _ = io::stderr().lock().write_all(exit::describe(&error).as_bytes());
-            ExitCode::from(exit::code_of(error.kind()))
-        }
-    }
+    ExitCode::from(work(arguments.command, Arc::new(Session::new(arguments.output))))
 }
 
 /// Runs a command to its end, or until the user interrupts it.

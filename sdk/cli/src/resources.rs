@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use detoxlm::causal_lm::Likelihood;
-use detoxlm::{Error, ErrorKind, LoadOptions, Result, Subject};
+use detoxlm::{Error, ErrorKind, Framework, LoadOptions, Result, Subject};
 
 use crate::model::{self, AdaptedModelArgument};
 use crate::session::Session;
@@ -25,10 +25,10 @@ impl ResourceArguments {
     /// Loads a model, fetching it where it is not here, and its adapter.
     ///
     /// # Errors
-    /// When the framework is unknown, or the model or the adapter cannot be loaded.
+    /// When the model or the adapter cannot be loaded.
     pub(crate) async fn load(
         self,
-        framework: &str,
+        framework: &Framework,
         model: &AdaptedModelArgument,
         session: &Session,
     ) -> Result<Subject> {
@@ -37,7 +37,7 @@ impl ResourceArguments {
         options.rows = self.rows;
         options.threads = self.threads;
         options.adapter = model.adapter.clone();
-        session.registry.framework(framework)?.loader.load(&directory, &options).await
+        framework.loader.load(&directory, &options).await
     }
 
     /// Loads a model that rates what another one wrote.
@@ -46,7 +46,7 @@ impl ResourceArguments {
     /// Those of [`judge`].
     pub(crate) async fn judge(
         self,
-        framework: &str,
+        framework: &Framework,
         reference: &Path,
         session: &Session,
     ) -> Result<Arc<dyn Likelihood>> {
@@ -59,16 +59,15 @@ impl ResourceArguments {
 /// Loads a model that rates what another one wrote, named in a folder.
 ///
 /// # Errors
-/// When the framework is unknown, or the model cannot be loaded or gives no log-probabilities.
+/// When the model cannot be loaded or gives no log-probabilities.
 pub(crate) async fn judge(
-    framework: &str,
+    framework: &Framework,
     options: &LoadOptions,
     (reference, folder): (&Path, &Path),
     session: &Session,
 ) -> Result<Arc<dyn Likelihood>> {
     let directory = model::directory(reference, folder, session).await?;
-    let loader = &session.registry.framework(framework)?.loader;
-    loader.load(&directory, options).await?.likelihood.ok_or_else(|| {
+    framework.loader.load(&directory, options).await?.likelihood.ok_or_else(|| {
         let message = "it gives no log-probabilities";
         Error::new(ErrorKind::Unsupported, "command line", "load a judging model", message)
             .with_path(reference)

@@ -58,9 +58,9 @@ impl Report {
 }
 
 impl Session {
-    pub(crate) fn new(options: OutputOptions) -> Result<Self> {
-        let registry = detoxlm::registry()?;
-        Ok(Self { registry, options, progress: Arc::new(Progress::new(options.quiet)) })
+    pub(crate) fn new(options: OutputOptions) -> Self {
+        let progress = Arc::new(Progress::new(options.quiet));
+        Self { registry: detoxlm::registry(), options, progress }
     }
 
     /// Who is told about progress.

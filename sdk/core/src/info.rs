@@ -7,7 +7,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use crate::{Error, Result};
+use crate::{Compute, Error, Result};
 
 /// The SHA-256 of what decides somebody's answers: weights, tokenizer, configuration, rules.
 ///
@@ -159,18 +159,32 @@ pub struct Info {
     pub version: String,
     /// What the answers depend on.
     pub digest: Digest,
+    /// On what a framework computes, where that is chosen: files of one are not gone on with on another.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub compute: Option<Compute>,
 }
 
 impl Info {
     /// Puts an identity together.
     #[must_use]
     pub fn new(name: impl Into<String>, version: impl Into<String>, digest: Digest) -> Self {
-        Self { name: name.into(), version: version.into(), digest }
+        Self { name: name.into(), version: version.into(), digest, compute: None }
+    }
+
+    /// Says on what the framework computes: a device that is there, not `auto`.
+    #[must_use]
+    pub const fn with_compute(mut self, compute: Compute) -> Self {
+        self.compute = Some(compute);
+        self
     }
 }
 
 impl fmt::Display for Info {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {} ({})", self.name, self.version, self.digest.short())
+        write!(f, "{} {}", self.name, self.version)?;
+        if let Some(compute) = self.compute {
+            write!(f, " on {compute}")?;
+        }
+        write!(f, " ({})", self.digest.short())
     }
 }

@@ -28,6 +28,7 @@ pub mod testing;
 pub mod training;
 
 mod attribute;
+mod compute;
 mod decoding;
 mod device;
 mod error;
@@ -45,6 +46,7 @@ mod settings;
 mod worker;
 
 pub use attribute::Attribute;
+pub use compute::{Compute, Precision};
 pub use decoding::{LocalGenerator, LocalLikelihood, local_subject};
 pub use device::Device;
 pub use error::{Error, ErrorKind, Result};
@@ -58,7 +60,8 @@ pub use model_directory::ModelDirectory;
 pub use observer::{Event, Observer, Silent};
 pub use pipeline::{GenerationConfig, Pipeline, PipelineConfig, RunSummary, Stage};
 pub use registry::{
-    FilterFactory, Framework, LoadOptions, ModelLoader, Registry, ScorerFactory, split_calibration,
+    FilterFactory, Framework, FrameworkFactory, LoadOptions, ModelLoader, Registry, ScorerFactory,
+    split_calibration,
 };
 pub use scoring::layers::{self, ToxicityScorerExt};
 pub use scoring::remote;

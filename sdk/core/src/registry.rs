@@ -9,11 +9,11 @@ use async_trait::async_trait;
 
 use crate::layers::{Calibrated, Calibration};
 use crate::{
-    Device, Error, ErrorKind, Filter, Observer, Result, Silent, Subject, ToxicityScorer, Trainer,
+    Compute, Error, ErrorKind, Filter, Observer, Result, Silent, Subject, ToxicityScorer, Trainer,
 };
 
 /// What is loaded with a model, what it may use, and whom it tells. But for the adapter, none of it
-/// changes a text, save that another device rounds differently.
+/// changes a text.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct LoadOptions {
@@ -25,19 +25,11 @@ pub struct LoadOptions {
     pub threads: Option<usize>,
     /// The directory of an adapter to load with the model.
     pub adapter: Option<PathBuf>,
-    /// Where the model computes.
-    pub device: Device,
 }
 
 impl Default for LoadOptions {
     fn default() -> Self {
-        Self {
-            observer: Arc::new(Silent),
-            rows: None,
-            threads: None,
-            adapter: None,
-            device: Device::Auto,
-        }
+        Self { observer: Arc::new(Silent), rows: None, threads: None, adapter: None }
     }
 }
 
@@ -69,13 +61,6 @@ impl LoadOptions {
         self.adapter = Some(directory.into());
         self
     }
-
-    /// Sets where the model computes.
-    #[must_use]
-    pub const fn with_device(mut self, device: Device) -> Self {
-        self.device = device;
-        self
-    }
 }
 
 /// Opens model directories of a framework.
@@ -86,8 +71,6 @@ impl LoadOptions {
 /// - `options.observer` hears of the tokens that the subject generates.
 /// - `options.adapter` is loaded with the model; a framework that loads none refuses it
 ///   ([`ErrorKind::Unsupported`]).
-/// - The model computes on `options.device`; a framework that cannot compute there refuses it, and
-///   never takes another.
 /// - A directory that is not a model of this framework is an error that says what is missing.
 #[async_trait]
 pub trait ModelLoader: Debug + Send + Sync + 'static {
@@ -104,6 +87,14 @@ pub type ScorerFactory = Factory<dyn ToxicityScorer>;
 pub type FilterFactory = Factory<dyn Filter>;
 
 type Factory<T> = fn(&str) -> Result<Arc<T>>;
+
+/// Makes a framework that computes as it is told.
+///
+/// A device that is not there or that it cannot use, or a precision that it does not have, is an error
+/// ([`ErrorKind::NotFound`], [`ErrorKind::Unsupported`]) with the key `device` or `precision`, and never
+/// replaced by another. Where there is a choice, the trainer's [`Info`](crate::Info), and that of every
+/// model it loads, say what it came to.
+pub type FrameworkFactory = fn(Compute) -> Result<Framework>;
 
 /// A framework: how it loads models and how it trains them.
 #[derive(Clone, Debug)]
@@ -167,7 +158,7 @@ impl<T: ?Sized> Schemes<Factory<T>> {
 pub struct Registry {
     scorers: Schemes<ScorerFactory>,
     filters: Schemes<FilterFactory>,
-    frameworks: BTreeMap<&'static str, Framework>,
+    frameworks: BTreeMap<&'static str, FrameworkFactory>,
 }
 
 impl Registry {
@@ -191,8 +182,8 @@ impl Registry {
     }
 
     /// Adds a framework; a later one of the same name wins.
-    pub fn add_framework(&mut self, name: &'static str, framework: Framework) -> &mut Self {
-        self.frameworks.insert(name, framework);
+    pub fn add_framework(&mut self, name: &'static str, factory: FrameworkFactory) -> &mut Self {
+        self.frameworks.insert(name, factory);
         self
     }
 
@@ -222,14 +213,27 @@ impl Registry {
         self.filters.make("choose a filter", specification)
     }
 
-    /// The framework of a name, such as `candle`.
+    /// The names of the frameworks, in alphabetical order.
+    pub fn frameworks(&self) -> impl Iterator<Item = &'static str> + '_ {
+        self.frameworks.keys().copied()
+    }
+
+    /// The framework of a name, such as `candle`, on the fastest device that it finds, in `f32`.
     ///
     /// # Errors
-    /// When the name is unknown; the error lists those there are.
-    pub fn framework(&self, name: &str) -> Result<&Framework> {
-        self.frameworks
-            .get(name)
-            .ok_or_else(|| unknown("choose a framework", name, self.frameworks.keys().copied()))
+    /// When the name is unknown (the error lists those there are), or the framework cannot be started.
+    pub fn framework(&self, name: &str) -> Result<Framework> {
+        self.framework_on(name, Compute::default())
+    }
+
+    /// The same, computing as `compute` says.
+    ///
+    /// # Errors
+    /// Those of [`framework`](Self::framework), and when the device is not there or the framework cannot
+    /// compute so.
+    pub fn framework_on(&self, name: &str, compute: Compute) -> Result<Framework> {
+        let factory = self.frameworks.get(name);
+        factory.ok_or_else(|| unknown("choose a framework", name, self.frameworks()))?(compute)
     }
 }
 

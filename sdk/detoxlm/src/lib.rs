@@ -13,14 +13,14 @@
 //! use detoxlm::{Pipeline, PipelineConfig};
 //!
 //! # async fn detoxify() -> detoxlm::Result<()> {
-//! let registry = detoxlm::registry()?;
+//! let registry = detoxlm::registry();
 //! let framework = registry.framework("candle")?;
 //! let scorer = registry.scorer("onnx:models/toxic-bert")?;
 //! let config = PipelineConfig {
 //!     selection: Selection::default().with_cap(0.5),
 //!     ..PipelineConfig::default()
 //! };
-//! let pipeline = Pipeline::new(config, framework, scorer);
+//! let pipeline = Pipeline::new(config, &framework, scorer);
 //! let run = pipeline.run(Path::new("models/gpt2"), Path::new("runs/first")).await?;
 //! println!("trained on {} of {} texts", run.selection.kept, run.selection.documents);
 //! println!("the model is in {}", run.training.model.display());
@@ -70,14 +70,12 @@ pub use detoxlm_vader as vader;
 
 /// The frameworks, scorers and filters that configurations and command lines can name: those whose features
 /// are enabled.
-///
-/// # Errors
-/// When a backend cannot start its threads.
-pub fn registry() -> Result<Registry> {
+#[must_use]
+pub fn registry() -> Registry {
     #[allow(unused_mut, reason = "without any backend there is nothing to add")]
     let mut registry = Registry::new();
     #[cfg(feature = "candle")]
-    candle::register(&mut registry)?;
+    candle::register(&mut registry);
     #[cfg(feature = "onnx")]
     onnx::register(&mut registry);
     #[cfg(feature = "openai")]
@@ -89,8 +87,8 @@ pub fn registry() -> Result<Registry> {
     #[cfg(feature = "profanity-check")]
     profanity_check::register(&mut registry);
     #[cfg(feature = "tch")]
-    tch::register(&mut registry)?;
+    tch::register(&mut registry);
     #[cfg(feature = "vader")]
     vader::register(&mut registry);
-    Ok(registry)
+    registry
 }

@@ -54,6 +54,10 @@ impl Engine {
         &self.network.architecture
     }
 
+    pub(crate) const fn place(&self) -> Place {
+        self.network.place
+    }
+
     /// Tokens that a sequence may have.
     pub(crate) fn context_length(&self) -> usize {
         self.network.context_length()

@@ -19,19 +19,23 @@ use crate::place::Place;
 pub struct TchTrainBackend {
     info: Info,
     capabilities: TrainerCapabilities,
-    options: TchOptions,
+    place: Place,
 }
 
 impl TchTrainBackend {
     /// A backend that computes as `options` say.
-    #[must_use]
-    pub fn new(options: TchOptions) -> Self {
+    ///
+    /// # Errors
+    /// When the device is not there.
+    pub fn new(options: TchOptions) -> Result<Self> {
+        let place = Place::find(options)?;
         let version = env!("CARGO_PKG_VERSION");
-        Self {
-            info: Info::new(COMPONENT, version, Digest::of(format!("{COMPONENT} {version}"))),
+        let digest = Digest::of(format!("{COMPONENT} {version}"));
+        Ok(Self {
+            info: Info::new(COMPONENT, version, digest).with_compute(place.compute),
             capabilities: TrainerCapabilities::new(Method::NAMES),
-            options,
-        }
+            place,
+        })
     }
 }
 
@@ -48,6 +52,6 @@ impl TrainBackend for TchTrainBackend {
         self.capabilities.require(&job.method, &self.info)?;
         job.config.validate()?;
         job.method.validate()?;
-        Ok(Box::new(Session::open(job, Place::find(self.options)?)?))
+        Ok(Box::new(Session::open(job, self.place)?))
     }
 }

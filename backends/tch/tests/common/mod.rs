@@ -11,6 +11,7 @@ use detoxlm_core::training::{
     Bottleneck, BottleneckActivation, BottleneckSize, Lora, Method, Placement, Prefix, TokenBatch,
     TrainBackend, TrainSession, TrainingConfig, TrainingJob,
 };
+use detoxlm_core::{Compute, Precision};
 use detoxlm_tch::{TchLm, TchOptions};
 use serde::Deserialize;
 
@@ -24,9 +25,17 @@ pub(crate) const TEXT: &str =
     "The river runs past the old mill. In spring the children look for frogs there.";
 
 /// The processor, or the device in `DETOXLM_TCH_DEVICE`.
-pub(crate) fn options() -> TchOptions {
+pub(crate) fn compute() -> Compute {
     let device = std::env::var("DETOXLM_TCH_DEVICE").unwrap_or_else(|_| "cpu".to_owned());
-    TchOptions::default().with_device(device.parse().unwrap())
+    Compute::default().with_device(device.parse().unwrap())
+}
+
+pub(crate) fn options() -> TchOptions {
+    TchOptions::default().with_compute(compute())
+}
+
+pub(crate) fn half() -> TchOptions {
+    TchOptions::default().with_compute(compute().with_precision(Precision::Bf16))
 }
 
 /// Where the fixtures are; the tests may run on another machine than the one they were built on.

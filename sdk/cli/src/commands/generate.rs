@@ -9,6 +9,7 @@ use detoxlm::{
 use serde::Serialize;
 use serde_json::json;
 
+use crate::compute::ComputeArguments;
 use crate::model::AdaptedModelArgument;
 use crate::resources::ResourceArguments;
 use crate::rows;
@@ -21,9 +22,6 @@ use crate::text::{at_least_one, table, thousands};
 pub(crate) struct Arguments {
     #[command(flatten)]
     model: AdaptedModelArgument,
-    /// What runs the model
-    #[arg(long, value_name = "NAME", default_value = "candle")]
-    framework: String,
     /// JSONL of prompts: {"prompt": "..."}, {"text": "..."} or rows of RealToxicityPrompts
     #[arg(long, value_name = "FILE")]
     prompts: Option<PathBuf>,
@@ -41,6 +39,8 @@ pub(crate) struct Arguments {
     out: PathBuf,
     #[command(flatten)]
     sampling: SamplingArguments,
+    #[command(flatten)]
+    compute: ComputeArguments,
     #[command(flatten)]
     resources: ResourceArguments,
 }
@@ -81,8 +81,9 @@ pub(super) async fn run(arguments: &Arguments, session: &Session) -> Result<Repo
     let sampling = arguments.sampling.apply(Sampling::self_generation())?;
     let (total, mut prompts) = arguments.prompts()?;
     let observer = session.observer();
+    let framework = arguments.compute.framework(&session.registry)?;
     let generator =
-        arguments.resources.load(&arguments.framework, &arguments.model, session).await?.generator;
+        arguments.resources.load(&framework, &arguments.model, session).await?.generator;
     let mut writer = JsonlWriter::create(&arguments.out)?;
     let mut summary = Summary::default();
     observer.observe(&Event::StageStarted {

@@ -14,6 +14,7 @@ use detoxlm::{
 };
 
 use super::run;
+use crate::compute::ComputeArguments;
 use crate::filters::FilterArguments;
 use crate::method::MethodArguments;
 use crate::session::{Report, Session};
@@ -46,6 +47,8 @@ pub(crate) struct Arguments {
     filters: FilterArguments,
     #[command(flatten)]
     method: MethodArguments,
+    #[command(flatten)]
+    compute: ComputeArguments,
 }
 
 pub(super) async fn run(arguments: &Arguments, session: &Session) -> Result<Report> {
@@ -56,9 +59,9 @@ pub(super) async fn run(arguments: &Arguments, session: &Session) -> Result<Repo
     let classifier: Arc<dyn ToxicityScorer> = Arc::new(defaults::scorer()?);
     let second: Arc<dyn ToxicityScorer> = Arc::new(defaults::second_judge()?);
     let scorer = if arguments.control { random_scorer() } else { Arc::clone(&classifier) };
-    let framework = session.registry.framework("candle")?;
+    let framework = arguments.compute.framework(&session.registry)?;
     let mut pipeline =
-        Pipeline::new(config(arguments)?, framework, scorer).with_observer(session.observer());
+        Pipeline::new(config(arguments)?, &framework, scorer).with_observer(session.observer());
     for filter in arguments.filters.load(&session.registry)? {
         pipeline = pipeline.with_filter(filter);
     }

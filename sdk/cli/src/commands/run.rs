@@ -6,6 +6,7 @@ use detoxlm::{Evaluation, Pipeline, Result, RunSummary};
 use serde_json::{Value, json};
 
 use super::{select, train};
+use crate::compute::ComputeArguments;
 use crate::config::{RunConfig, Surroundings};
 use crate::filters::{self, FilterArguments};
 use crate::model;
@@ -22,6 +23,8 @@ pub(crate) struct Arguments {
     /// The directory of the run, in place of the configuration's
     #[arg(long, value_name = "DIR")]
     run: Option<PathBuf>,
+    #[command(flatten)]
+    compute: ComputeArguments,
 }
 
 pub(super) async fn run(arguments: &Arguments, session: &Session) -> Result<Report> {
@@ -38,17 +41,18 @@ pub(super) async fn run(arguments: &Arguments, session: &Session) -> Result<Repo
     };
     let settings = config.pipeline();
     settings.validate().map_err(in_file)?;
-    let framework = session.registry.framework(&config.framework).map_err(in_file)?;
+    let framework =
+        arguments.compute.framework_of(&config.compute, &arguments.config, &session.registry)?;
     let scorer = session.registry.scorer(&config.scorer)?;
     let mut pipeline =
-        Pipeline::new(settings, framework, Arc::clone(&scorer)).with_observer(session.observer());
+        Pipeline::new(settings, &framework, Arc::clone(&scorer)).with_observer(session.observer());
     let named = filters::load(&config.filters, &session.registry).map_err(in_file)?;
     for filter in named.into_iter().chain(arguments.filters.load(&session.registry)?) {
         pipeline = pipeline.with_filter(filter);
     }
     let surroundings = Surroundings {
         filter: (config.scorer.as_str(), &scorer),
-        framework: &config.framework,
+        framework: &framework,
         folder: config.folder(),
         session,
     };

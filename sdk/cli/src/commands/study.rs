@@ -5,6 +5,7 @@ use detoxlm::Result;
 use detoxlm::study::{Study, StudyModel};
 use serde_json::json;
 
+use crate::compute::ComputeArguments;
 use crate::config::{StudyFile, Surroundings};
 use crate::model;
 use crate::session::{Report, Session};
@@ -18,6 +19,8 @@ pub(crate) struct Arguments {
     /// The directory of the study, in place of the configuration's
     #[arg(long, value_name = "DIR")]
     study: Option<PathBuf>,
+    #[command(flatten)]
+    compute: ComputeArguments,
 }
 
 pub(super) async fn run(arguments: &Arguments, session: &Session) -> Result<Report> {
@@ -33,13 +36,14 @@ pub(super) async fn run(arguments: &Arguments, session: &Session) -> Result<Repo
     };
     let config = file.config();
     config.validate().map_err(in_file)?;
-    let framework = session.registry.framework(&file.framework).map_err(in_file)?;
+    let framework =
+        arguments.compute.framework_of(&file.compute, &arguments.config, &session.registry)?;
     let scorer = session.registry.scorer(&file.scorer)?;
     let mut study =
-        Study::new(config, framework, Arc::clone(&scorer)).with_observer(session.observer());
+        Study::new(config, &framework, Arc::clone(&scorer)).with_observer(session.observer());
     let surroundings = Surroundings {
         filter: (file.scorer.as_str(), &scorer),
-        framework: &file.framework,
+        framework: &framework,
         folder: file.folder(),
         session,
     };

@@ -5,6 +5,7 @@ use detoxlm::training::{Decay, TrainingConfig, TrainingJob, TrainingOutcome};
 use detoxlm::{PipelineConfig, Result};
 use serde_json::json;
 
+use crate::compute::ComputeArguments;
 use crate::method::MethodArguments;
 use crate::model::ModelArgument;
 use crate::session::{Report, Session};
@@ -15,9 +16,6 @@ use crate::text::{table, thousands};
 pub(crate) struct Arguments {
     #[command(flatten)]
     model: ModelArgument,
-    /// What trains the model
-    #[arg(long, value_name = "NAME", default_value = "candle")]
-    framework: String,
     /// JSONL with a field `text`; may be given several times
     #[arg(long, value_name = "FILE", required = true)]
     corpus: Vec<PathBuf>,
@@ -37,6 +35,8 @@ pub(crate) struct Arguments {
     method: MethodArguments,
     #[command(flatten)]
     schedule: Schedule,
+    #[command(flatten)]
+    compute: ComputeArguments,
 }
 
 /// The course of the learning rate after the warm-up.
@@ -143,7 +143,7 @@ pub(super) async fn run(arguments: &Arguments, session: &Session) -> Result<Repo
     let config = arguments.schedule.config();
     config.validate()?;
     let method = arguments.method.method()?;
-    let trainer = &session.registry.framework(&arguments.framework)?.trainer;
+    let trainer = arguments.compute.framework(&session.registry)?.trainer;
     let corpus = spool(&arguments.corpus)?;
     let validation = spool(&arguments.validation)?;
     let job = TrainingJob {

@@ -8,7 +8,9 @@ use detoxlm::evaluation::{
     PerplexityEvaluator, PerplexitySettings, PromptSet, Slice, Task, TaskEvaluator, TaskSet,
     TaskSettings, TextSet, ToxicityEvaluator, ToxicityPreset, ToxicitySettings,
 };
-use detoxlm::{Attribute, Evaluator, LoadOptions, Registry, Result, Sampling, ToxicityScorer};
+use detoxlm::{
+    Attribute, Evaluator, Framework, LoadOptions, Registry, Result, Sampling, ToxicityScorer,
+};
 use serde::Deserialize;
 
 use super::{missing, resolve_scorer};
@@ -34,7 +36,7 @@ pub(crate) struct Surroundings<'a> {
     /// is named.
     pub(crate) filter: (&'a str, &'a Arc<dyn ToxicityScorer>),
     /// What runs a model that rates what others wrote.
-    pub(crate) framework: &'a str,
+    pub(crate) framework: &'a Framework,
     /// What the model's path is relative to.
     pub(crate) folder: &'a Path,
     pub(crate) session: &'a Session,

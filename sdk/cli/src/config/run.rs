@@ -11,6 +11,7 @@ use detoxlm::{GenerationConfig, PipelineConfig, Result};
 use serde::Deserialize;
 
 use super::{EvaluationSection, missing, read, resolve_scorer};
+use crate::compute::ComputeArguments;
 use crate::filters;
 use crate::session::DEFAULT_SCORER;
 
@@ -20,8 +21,6 @@ use crate::session::DEFAULT_SCORER;
 pub(crate) struct RunConfig {
     /// The model to detoxify: a directory or a name on the Hub.
     model: Option<PathBuf>,
-    /// What runs and trains it.
-    pub(crate) framework: String,
     /// What rates the corpus: `embedded`, `onnx:DIR` or `profanity-check`.
     pub(crate) scorer: String,
     /// Plugins that drop documents by rules of their own: `NAME.wasm`, or the folder of a `plugin.toml`.
@@ -40,6 +39,8 @@ pub(crate) struct RunConfig {
     /// Held-out text for the validation perplexity during training.
     validation: Vec<PathBuf>,
     pub(crate) evaluation: EvaluationSection,
+    /// What runs and trains the model.
+    pub(crate) compute: ComputeArguments,
     false_positives: Option<FalsePositivesSection>,
 }
 
@@ -66,7 +67,6 @@ impl Default for RunConfig {
             PipelineConfig::default();
         Self {
             model: None,
-            framework: "candle".to_owned(),
             scorer: DEFAULT_SCORER.to_owned(),
             filters: Vec::new(),
             run: None,
@@ -80,6 +80,7 @@ impl Default for RunConfig {
             validation,
             evaluation: EvaluationSection::default(),
             false_positives: None,
+            compute: ComputeArguments::default(),
         }
     }
 }

@@ -10,6 +10,7 @@ use detoxlm::{GenerationConfig, Result};
 use serde::Deserialize;
 
 use super::{EvaluationSection, missing, read, resolve_scorer};
+use crate::compute::ComputeArguments;
 use crate::session::DEFAULT_SCORER;
 
 /// Everything that `detoxlm study` is told. Relative paths are relative to the file.
@@ -18,8 +19,6 @@ use crate::session::DEFAULT_SCORER;
 pub(crate) struct StudyFile {
     /// The models under study.
     pub(crate) models: Vec<ModelSection>,
-    /// What runs and trains them.
-    pub(crate) framework: String,
     /// What rates corpora: `embedded`, `onnx:DIR` or `profanity-check`.
     pub(crate) scorer: String,
     /// The directory of the study.
@@ -34,6 +33,8 @@ pub(crate) struct StudyFile {
     corpora: Vec<StudyCorpus>,
     methods: Vec<StudyMethod>,
     pub(crate) evaluation: EvaluationSection,
+    /// What runs and trains the models.
+    pub(crate) compute: ComputeArguments,
 }
 
 /// A model under study.
@@ -52,7 +53,6 @@ impl Default for StudyFile {
             StudyConfig::default();
         Self {
             models: Vec::new(),
-            framework: "candle".to_owned(),
             scorer: DEFAULT_SCORER.to_owned(),
             study: None,
             folder: PathBuf::new(),
@@ -63,6 +63,7 @@ impl Default for StudyFile {
             corpora,
             methods,
             evaluation: EvaluationSection::default(),
+            compute: ComputeArguments::default(),
         }
     }
 }

@@ -34,10 +34,6 @@ fn a_name_that_is_not_known_lists_those_that_are() {
     fs::write(here.path().join("texts.jsonl"), "{\"text\":\"a\"}\n").unwrap();
     detoxlm(here.path(), &["score", "--scorer", "onyx:dir", "--in", "texts.jsonl", "--out", "-"])
         .fails(4, &["`onyx:dir`", "help: available: embedded, ", "onnx:DIR", "profanity-check"]);
-    let corpus = ["--corpus", "texts.jsonl", "--out", "o"];
-    let train = ["train", "--model", "m", "--framework", "tourch"];
-    detoxlm(here.path(), &[&train[..], &corpus[..]].concat())
-        .fails(4, &["`tourch`", "help: available: candle"]);
 }
 
 #[test]

@@ -2,6 +2,8 @@
 
 mod arguments;
 mod audit;
+#[cfg(feature = "candle")]
+mod backends;
 mod calibration;
 #[cfg(all(feature = "candle", feature = "onnx"))]
 mod distill;

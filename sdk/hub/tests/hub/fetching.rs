@@ -19,7 +19,7 @@ const GPT2: [&str; 5] = [
 
 async fn load(directory: &Path) -> Subject {
     let mut registry = Registry::new();
-    register(&mut registry).unwrap();
+    register(&mut registry);
     let framework = registry.framework("candle").unwrap();
     framework.loader.load(directory, &LoadOptions::default()).await.unwrap()
 }

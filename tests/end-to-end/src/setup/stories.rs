@@ -34,8 +34,9 @@ pub(super) fn pipeline(root: &Path) -> Result<Pipeline> {
         validation: vec![held_out(root)],
         ..PipelineConfig::default()
     };
-    let registry = detoxlm::registry()?;
+    let registry = detoxlm::registry();
     let scorer = |name| registry.scorer(&format!("onnx:{}", fixture(name).display()));
-    let pipeline = Pipeline::new(config, registry.framework("candle")?, scorer("classifier/bag")?);
+    let framework = registry.framework("candle")?;
+    let pipeline = Pipeline::new(config, &framework, scorer("classifier/bag")?);
     with_evaluators(pipeline, root, scorer("classifier/encoder")?)
 }

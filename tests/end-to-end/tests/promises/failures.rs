@@ -129,7 +129,7 @@ async fn a_loss_that_is_not_a_number() {
     let mut small = Small::new();
     fs::remove_dir_all(small.path("base")).unwrap();
     Setup::Stories.prepare(small.root.path()).unwrap();
-    small.framework = detoxlm::registry().unwrap().framework("candle").unwrap().clone();
+    small.framework = detoxlm::registry().framework("candle").unwrap();
     small.config.training.learning_rate.peak = 1e300;
     let error = small.refused(&small.pipeline(), ErrorKind::Diverged).await;
     // The first update itself broke the weights: no checkpoint may hold them.

@@ -9,10 +9,11 @@ use detoxlm::evaluation::{
     lm_eval_results, summary_table,
 };
 use detoxlm::files::write_json;
-use detoxlm::{Attribute, Evaluation, Evaluator, Result, Subject, report};
+use detoxlm::{Attribute, Evaluation, Evaluator, Framework, Result, Subject, report};
 use serde_json::json;
 
 use self::suites::{Suites, evaluators};
+use crate::compute::ComputeArguments;
 use crate::model::AdaptedModelArgument;
 use crate::resources::ResourceArguments;
 use crate::sampling::SamplingArguments;
@@ -23,9 +24,6 @@ use crate::text::align_columns;
 pub(crate) struct Arguments {
     #[command(flatten)]
     model: AdaptedModelArgument,
-    /// What runs the model
-    #[arg(long, value_name = "NAME", default_value = "candle")]
-    framework: String,
     /// What is measured
     #[arg(long, value_name = "NAME")]
     suite: SuiteName,
@@ -65,6 +63,8 @@ pub(crate) struct Arguments {
     /// Take the first N prompts, texts, or items of each task
     #[arg(long, value_name = "N", value_parser = crate::text::at_least_one)]
     limit: Option<usize>,
+    #[command(flatten)]
+    compute: ComputeArguments,
     #[command(flatten)]
     resources: ResourceArguments,
     #[command(flatten)]
@@ -163,9 +163,13 @@ impl Arguments {
         })
     }
 
-    async fn suites<'a>(&'a self, session: &'a Session) -> Result<Suites<'a>> {
+    async fn suites<'a>(
+        &'a self,
+        framework: &Framework,
+        session: &'a Session,
+    ) -> Result<Suites<'a>> {
         let fluency = match &self.fluency_model {
-            Some(model) => Some(self.resources.judge(&self.framework, model, session).await?),
+            Some(model) => Some(self.resources.judge(framework, model, session).await?),
             None => None,
         };
         Ok(Suites {
@@ -190,9 +194,10 @@ pub(super) async fn run(arguments: &Arguments, session: &Session) -> Result<Repo
     let inputs: Vec<&Path> =
         [&arguments.prompts, &arguments.text].into_iter().filter_map(Option::as_deref).collect();
     session.check_streams(&inputs, &[])?;
-    let suites = arguments.suites(session).await?;
+    let framework = arguments.compute.framework(&session.registry)?;
+    let suites = arguments.suites(&framework, session).await?;
     let evaluators = evaluators(&suites, arguments.suite)?;
-    let subject = subject(arguments, session).await?;
+    let subject = subject(arguments, &framework, session).await?;
     if let [evaluator] = evaluators.as_slice()
         && arguments.suite != SuiteName::All
     {
@@ -231,7 +236,11 @@ async fn one(
 
 /// The model that is measured. `embedded` is the one that comes with the program, unless there is such a
 /// directory; it is unpacked into `OUT.model`.
-async fn subject(arguments: &Arguments, session: &Session) -> Result<Subject> {
+async fn subject(
+    arguments: &Arguments,
+    framework: &Framework,
+    session: &Session,
+) -> Result<Subject> {
     #[cfg(feature = "defaults")]
     {
         let model = &arguments.model.model;
@@ -241,10 +250,10 @@ async fn subject(arguments: &Arguments, session: &Session) -> Result<Subject> {
                 detoxlm::defaults::write_model(&directory)?;
             }
             let model = arguments.model.with_model(directory);
-            return arguments.resources.load(&arguments.framework, &model, session).await;
+            return arguments.resources.load(framework, &model, session).await;
         }
     }
-    arguments.resources.load(&arguments.framework, &arguments.model, session).await
+    arguments.resources.load(framework, &arguments.model, session).await
 }
 
 /// The tables of evaluations, for a terminal.
