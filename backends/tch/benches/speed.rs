@@ -153,6 +153,26 @@ mod speed {
         report(&format!("likelihood 8 x {length}"), 8 * (length - 1), arguments.repeats, || {
             model.token_likelihoods(&windows).expect("likelihoods");
         });
+        endings(&model, arguments.repeats);
+    }
+
+    /// Sixteen contexts of 96 tokens with four endings of 16 each, as tasks ask for them; and the same with
+    /// no neighbours that share a context.
+    fn endings(model: &TchLm, repeats: usize) {
+        let vocabulary = model.capabilities().vocabulary;
+        let sequence = |context: usize, ending: usize| -> Vec<u32> {
+            let begin = (0..96).map(|index| draw(context, index, vocabulary));
+            begin.chain((0..16).map(|index| draw(100 + ending, index, vocabulary))).collect()
+        };
+        let beside: Vec<_> = (0..64).map(|index| sequence(index / 4, index % 4)).collect();
+        let apart: Vec<_> = (0..64).map(|index| sequence(index % 16, index / 16)).collect();
+        for (name, sequences) in [("beside", &beside), ("apart", &apart)] {
+            let asked: Vec<_> =
+                sequences.iter().map(|tokens| TokenSequence { tokens, from: 96 }).collect();
+            report(&format!("likelihood 16 x 96 x 4 x 16, {name}"), 64 * 16, repeats, || {
+                model.token_likelihoods(&asked).expect("likelihoods");
+            });
+        }
     }
 
     fn train(model: &Path, arguments: &Arguments) {

@@ -10,7 +10,7 @@ use common::{
     MODELS, TOLERANCE, adapters, assert_close, expected, fixture, greedy, half, log_probs, logits,
     open, step,
 };
-use detoxlm_core::causal_lm::CausalLm;
+use detoxlm_core::causal_lm::{CausalLm, TokenLikelihood, TokenSequence};
 use detoxlm_tch::TchLm;
 use serde::Deserialize;
 
@@ -96,6 +96,46 @@ fn adapters_made_in_python_compute_what_they_do_there() {
         // The base beside it is untouched.
         let found = logits(&base, &expected.tokens);
         assert_close(found.last().unwrap(), &expected.base_logits, TOLERANCE, &name);
+    }
+}
+
+/// What neighbours begin with is read once, and they are rated as if it were read for each.
+#[test]
+fn what_neighbours_share_changes_no_likelihood() {
+    let numbers = |from: u32, count: u32| (from..from + count).map(|n| 3 + n * 71 % 290);
+    let with = |shared: u32, from: u32, count: u32| -> Vec<u32> {
+        numbers(0, shared).chain(numbers(from, count)).collect()
+    };
+    let texts = [
+        with(30, 50, 9),
+        with(30, 60, 3),
+        with(30, 70, 1),
+        // Nobody's neighbour, longer than the rests of the others, and one that has nothing to be rated.
+        with(0, 90, 41),
+        with(0, 95, 1),
+        with(12, 80, 20),
+        with(14, 85, 7),
+    ];
+    for (base, adapter) in [("gpt2", "prefix-gpt2"), ("llama3", "prefix-llama3")] {
+        let base = open(&fixture(base));
+        let adapted = base.with_adapter(adapters().join(adapter)).unwrap();
+        for model in [&base, &adapted] {
+            // From where on they are asked for: in what follows, at the seam, within what is shared.
+            for from in [32, 30, 5, 1] {
+                let asked: Vec<_> =
+                    texts.iter().map(|tokens| TokenSequence { tokens, from }).collect();
+                let together = model.token_likelihoods(&asked).unwrap();
+                for (sequence, found) in asked.iter().zip(&together) {
+                    let alone = model.token_likelihoods(&[*sequence]).unwrap().remove(0);
+                    let values =
+                        |of: &[TokenLikelihood]| of.iter().map(|t| t.log_prob).collect::<Vec<_>>();
+                    assert_close(&values(found), &values(&alone), TOLERANCE, &format!("{from}"));
+                    let greedy =
+                        |of: &[TokenLikelihood]| of.iter().map(|t| t.is_greedy).collect::<Vec<_>>();
+                    assert_eq!(greedy(found), greedy(&alone));
+                }
+            }
+        }
     }
 }
 

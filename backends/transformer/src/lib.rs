@@ -17,6 +17,7 @@
 
 pub mod adapters;
 pub mod architecture;
+pub mod beginnings;
 pub mod checkpoint;
 mod error;
 pub mod export;

@@ -6,6 +6,7 @@ use candle_core::Result as CandleResult;
 use candle_fused_ops::infer::{KvCache, log_softmax_pick};
 use detoxlm_core::causal_lm::{TokenLikelihood, TokenSequence};
 use detoxlm_core::{ErrorKind, Result};
+use detoxlm_transformer::beginnings::{group_size, neighbours, read};
 use rayon::prelude::*;
 
 use super::engine::{Engine, Piece};
@@ -22,9 +23,6 @@ const GROUP_TOKENS: usize = 8192;
 /// Logits held at a time: 8 MiB stay in the last-level cache until they are summed.
 const CHUNK_LOGITS: usize = 1 << 21;
 
-/// Fewer common tokens than this are not worth a pass of their own.
-const SHARED_TOKENS: usize = 8;
-
 impl Engine {
     /// For each sequence, the likelihoods of its tokens from `from` on, on the current pool.
     pub(crate) fn token_likelihoods(
@@ -34,14 +32,14 @@ impl Engine {
         let context = self.context_length();
         for (index, sequence) in sequences.iter().enumerate() {
             // The last token is predicted and not read.
-            if read(sequence).len() > context {
+            let length = sequence.tokens.len().saturating_sub(1);
+            if length > context {
                 return Err(error(
                     ErrorKind::InvalidInput,
                     OPERATION,
                     format!(
-                        "sequence {index} has {} tokens before its last, more than the context of \
-                         {context}",
-                        read(sequence).len()
+                        "sequence {index} has {length} tokens before its last, more than the context \
+                         of {context}"
                     ),
                 )
                 .with_remedy("cut it into windows"));
@@ -61,59 +59,12 @@ impl Engine {
         let mut answers = Vec::with_capacity(sequences.len());
         let mut rest = sequences;
         while !rest.is_empty() {
-            let (group, later) = rest.split_at(group_size(rest));
+            let (group, later) = rest.split_at(group_size(rest, GROUP_TOKENS));
             answers.extend(rater.rate(group).map_err(internal(OPERATION))?);
             rest = later;
         }
         Ok(answers)
     }
-}
-
-/// What a model reads of a sequence: all but its last token.
-fn read<'a>(sequence: &TokenSequence<'a>) -> &'a [u32] {
-    sequence.tokens.split_last().map_or(&[], |(_, read)| read)
-}
-
-/// How many of the sequences to work on together; at least one.
-fn group_size(sequences: &[TokenSequence<'_>]) -> usize {
-    let mut longest = 0;
-    let fitting = sequences.iter().enumerate().take_while(|(index, sequence)| {
-        longest = longest.max(read(sequence).len());
-        (index + 1) * longest <= GROUP_TOKENS
-    });
-    fitting.count().max(1)
-}
-
-/// Neighbours that begin with the same tokens.
-#[derive(Debug, PartialEq, Eq)]
-struct Family {
-    members: Range<usize>,
-    /// How many tokens are read once for all members. The last common token is not among them: what
-    /// follows it differs, and each member predicts its own.
-    shared: usize,
-}
-
-/// Finds families. A member joins while that leaves at least half of what the others have in common.
-fn families(group: &[TokenSequence<'_>]) -> Vec<Family> {
-    let mut families = Vec::new();
-    let mut start = 0;
-    while start < group.len() {
-        let mut common = read(&group[start]).len();
-        let mut end = start + 1;
-        while let Some(next) = group.get(end) {
-            let pairs = read(&group[start])[..common].iter().zip(read(next));
-            let with_next = pairs.take_while(|(a, b)| a == b).count();
-            if with_next <= SHARED_TOKENS || (end > start + 1 && 2 * with_next < common) {
-                break;
-            }
-            common = with_next;
-            end += 1;
-        }
-        let shared = if end > start + 1 { common - 1 } else { 0 };
-        families.push(Family { members: start..end, shared });
-        start = end;
-    }
-    families
 }
 
 /// What is reused from group to group.
@@ -141,7 +92,7 @@ impl Rater<'_> {
         }
         let mut answers: Vec<_> =
             group.iter().map(|sequence| Vec::with_capacity(sequence.predicted())).collect();
-        let families = families(group);
+        let neighbours = neighbours(group);
         let first = engine.first_position();
         let piece = |index: usize, tokens: Range<usize>| Piece {
             slot: index,
@@ -150,24 +101,24 @@ impl Rater<'_> {
             owner: index,
             is_last: true,
         };
-        let shared = families.iter().filter(|family| family.shared > 0);
+        let sharing = neighbours.iter().filter(|found| found.shared > 0);
         let beginnings: Vec<_> =
-            shared.clone().map(|family| piece(family.members.start, 0..family.shared)).collect();
+            sharing.clone().map(|found| piece(found.members.start, 0..found.shared)).collect();
         let members_of = |owner: usize| {
-            let family = families.iter().find(|family| family.members.contains(&owner));
-            family.map_or(owner..owner + 1, |family| family.members.clone())
+            let found = neighbours.iter().find(|found| found.members.contains(&owner));
+            found.map_or(owner..owner + 1, |found| found.members.clone())
         };
         self.run(group, beginnings, members_of, &mut answers)?;
-        for family in shared {
-            let filled = first + family.shared;
+        for found in sharing {
+            let filled = first + found.shared;
             self.caches.par_iter_mut().try_for_each(|cache| {
-                let mut others = family.members.clone().skip(1);
-                others.try_for_each(|slot| cache.copy_prefix(family.members.start, slot, filled))
+                let mut others = found.members.clone().skip(1);
+                others.try_for_each(|slot| cache.copy_prefix(found.members.start, slot, filled))
             })?;
         }
-        let rests: Vec<_> = families
+        let rests: Vec<_> = neighbours
             .iter()
-            .flat_map(|family| family.members.clone().map(move |index| (index, family.shared)))
+            .flat_map(|found| found.members.clone().map(move |index| (index, found.shared)))
             .map(|(index, shared)| piece(index, shared..read(&group[index]).len()))
             .collect();
         self.run(group, rests, |owner| owner..owner + 1, &mut answers)?;
@@ -222,29 +173,5 @@ impl Rater<'_> {
             }
             Ok(())
         })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn found(sequences: &[&[u32]]) -> Vec<(Range<usize>, usize)> {
-        let group: Vec<_> = sequences.iter().map(TokenSequence::from).collect();
-        families(&group).into_iter().map(|family| (family.members, family.shared)).collect()
-    }
-
-    #[test]
-    fn neighbours_that_begin_alike_are_a_family() {
-        let long: Vec<u32> = (0..40).collect();
-        let other: Vec<u32> = (0..20).chain(100..120).collect();
-        let short: Vec<u32> = (0..11).chain(200..230).collect();
-        let ends = [long.as_slice(), &[7, 8]].concat();
-        assert_eq!(found(&[&long, &ends, &long]), [(0..3, 38)]);
-        assert_eq!(found(&[&long, &other]), [(0..2, 19)]);
-        // It would cost the two before it more than it saves.
-        assert_eq!(found(&[&long, &ends, &short]), [(0..2, 38), (2..3, 0)]);
-        assert_eq!(found(&[&long[..5], &long[..5]]), [(0..1, 0), (1..2, 0)]);
-        assert_eq!(found(&[&[], &[1], &long]), [(0..1, 0), (1..2, 0), (2..3, 0)]);
     }
 }
