@@ -188,3 +188,23 @@ impl fmt::Display for Info {
         write!(f, " ({})", self.digest.short())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Device;
+
+    #[test]
+    fn who_computes_on_what_is_said_where_there_is_a_choice() {
+        let info = Info::new("a", "1", Digest::of("a"));
+        assert_eq!(info.to_string(), format!("a 1 ({})", info.digest.short()));
+        assert!(!serde_json::to_string(&info).unwrap().contains("compute"));
+        let chosen = info.clone().with_compute(Compute::default().with_device(Device::Cuda(0)));
+        assert_eq!(chosen.to_string(), format!("a 1 on cuda:0 in f32 ({})", info.digest.short()));
+        assert_ne!(chosen, info);
+        for info in [info, chosen] {
+            let written = serde_json::to_string(&info).unwrap();
+            assert_eq!(serde_json::from_str::<Info>(&written).unwrap(), info);
+        }
+    }
+}

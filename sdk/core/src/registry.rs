@@ -283,6 +283,24 @@ mod tests {
     }
 
     #[test]
+    fn a_framework_is_made_for_what_it_is_to_compute_on() {
+        let mut registry = Registry::new();
+        registry.add_framework("b", |compute| {
+            Err(Error::new(ErrorKind::Unsupported, "t", "t", compute.to_string()))
+        });
+        registry.add_framework("a", |_| Err(Error::new(ErrorKind::Internal, "t", "t", "a")));
+        assert_eq!(registry.frameworks().collect::<Vec<_>>(), ["a", "b"]);
+        let error = registry.framework("c").unwrap_err();
+        assert_eq!((error.kind(), error.key()), (ErrorKind::NotFound, Some("c")));
+        assert_eq!(error.remedy(), Some("available: a, b"));
+        assert_eq!(registry.framework("b").unwrap_err().message(), "auto in f32");
+        let gpu = Compute::default()
+            .with_device(crate::Device::Cuda(1))
+            .with_precision(crate::Precision::Bf16);
+        assert_eq!(registry.framework_on("b", gpu).unwrap_err().message(), "cuda:1 in bf16");
+    }
+
+    #[test]
     fn a_scheme_takes_what_its_usage_shows() {
         let mut registry = Registry::new();
         registry.add_scorer("onnx:DIR", refuse).add_scorer("words", refuse);
