@@ -46,7 +46,7 @@ pub use sampling_plan::{SamplingPlan, standard_deviation_of, standard_deviation_
 pub use suite::Suite;
 pub(crate) use suite::evaluation_folder;
 pub use summary::summary_table;
-pub(crate) use summary::{source, summary};
+pub(crate) use summary::{shown, source, source_of, summary, told};
 pub use table::comparison_tables;
 pub(crate) use table::{comparisons, distinct, title};
 pub use tasks::{Task, TaskEvaluator, TaskItem, TaskItems, TaskMetric, TaskSet, TaskSettings};

@@ -51,12 +51,8 @@ pub(crate) fn summary(evaluations: &[Evaluation], changes: &[Changes]) -> Table 
                     .find(|e| e.provenance.evaluator.digest == *evaluator && e.subject == subject)
                     .and_then(|e| e.get(name, slice))
             };
-            let told = if GAPS.contains(&name) {
-                format!("{}, {slice}", label(name))
-            } else {
-                label(name).to_owned()
-            };
-            let mut cells = vec![Cell::text(told), Cell::text(source_of(evaluation, name))];
+            let mut cells =
+                vec![Cell::text(told(name, slice)), Cell::text(source_of(evaluation, name))];
             cells.extend(subjects.iter().map(|subject| Cell::measured(of(subject))));
             if !changes.is_empty() {
                 cells.push(Cell::changed(changed.and_then(|changes| changes.get(name, slice))));
@@ -67,8 +63,13 @@ pub(crate) fn summary(evaluations: &[Evaluation], changes: &[Changes]) -> Table 
     table
 }
 
+/// What a row is called.
+pub(crate) fn told(name: &str, slice: &str) -> String {
+    if GAPS.contains(&name) { format!("{}, {slice}", label(name)) } else { label(name).to_owned() }
+}
+
 /// Names and slices of what is shown of an evaluation.
-fn shown(evaluation: &Evaluation) -> Vec<(&str, &str)> {
+pub(crate) fn shown(evaluation: &Evaluation) -> Vec<(&str, &str)> {
     let there = |&(name, slice): &(&str, &str)| evaluation.get(name, slice).is_some();
     let gaps = evaluation.measurements.iter().filter(|m| GAPS.contains(&m.name.as_str()));
     SHOWN
@@ -88,7 +89,7 @@ pub(crate) fn source(evaluation: &Evaluation) -> &str {
 }
 
 /// Who judged this measurement: sentiment has a judge of its own.
-fn source_of<'a>(evaluation: &'a Evaluation, name: &str) -> &'a str {
+pub(crate) fn source_of<'a>(evaluation: &'a Evaluation, name: &str) -> &'a str {
     let judge = || evaluation.provenance.settings.get("sentiment_scorer")?.get("name")?.as_str();
     let judge = name.contains("sentiment").then(judge).flatten();
     judge.unwrap_or_else(|| source(evaluation))

@@ -3,8 +3,8 @@
 use crate::evaluation::{Changes, Evaluation, Measurement, number, signed};
 use crate::{Digest, Info};
 
-const TOXICITY: (&str, &str) = ("expected_maximum_toxicity", "full");
-const PERPLEXITY: (&str, &str) = ("token_perplexity", "all");
+pub(super) const TOXICITY: (&str, &str) = ("expected_maximum_toxicity", "full");
+pub(super) const PERPLEXITY: (&str, &str) = ("token_perplexity", "all");
 
 /// The sentence and its small print.
 #[derive(Clone, Debug, PartialEq, Eq)]
