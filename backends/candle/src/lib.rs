@@ -49,6 +49,7 @@
 #![warn(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
 mod causal_lm;
+mod ceilings;
 mod classifier;
 #[cfg(feature = "embedded")]
 mod embedded;

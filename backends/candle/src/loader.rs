@@ -10,6 +10,7 @@ use detoxlm_core::{
     Result, Subject, Worker, local_subject,
 };
 
+use crate::ceilings::ceilings;
 use crate::error::error;
 use crate::options::CandleOptions;
 use crate::{CandleLm, CandleTrainBackend};
@@ -61,10 +62,9 @@ pub fn register(registry: &mut Registry) {
 fn framework(compute: Compute) -> Result<Framework> {
     check(compute)?;
     let options = CandleOptions::default();
-    Ok(Framework {
-        loader: Arc::new(CandleLoader::new(options)?),
-        trainer: Arc::new(LocalTrainer::new(CandleTrainBackend::new(options))?),
-    })
+    let trainer = LocalTrainer::new(CandleTrainBackend::new(options))?;
+    let framework = Framework::new(Arc::new(CandleLoader::new(options)?), Arc::new(trainer));
+    Ok(framework.with_ceilings(|_| ceilings(CandleOptions::default())))
 }
 
 /// There is one device and one precision, so that files need not say on which they were made.

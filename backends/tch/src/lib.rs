@@ -23,6 +23,7 @@
 
 mod attention;
 mod causal_lm;
+mod ceilings;
 mod dropout;
 mod error;
 mod inference;

@@ -9,6 +9,7 @@ use detoxlm_core::{
     Compute, Framework, LoadOptions, ModelLoader, Registry, Result, Subject, Worker, local_subject,
 };
 
+use crate::ceilings::ceilings;
 use crate::options::TchOptions;
 use crate::{TchLm, TchTrainBackend};
 
@@ -56,8 +57,7 @@ pub fn register(registry: &mut Registry) {
 
 fn framework(compute: Compute) -> Result<Framework> {
     let options = TchOptions::default().with_compute(compute);
-    Ok(Framework {
-        trainer: Arc::new(LocalTrainer::new(TchTrainBackend::new(options)?)?),
-        loader: Arc::new(TchLoader::new(options)?),
-    })
+    let trainer = LocalTrainer::new(TchTrainBackend::new(options)?)?;
+    let framework = Framework::new(Arc::new(TchLoader::new(options)?), Arc::new(trainer));
+    Ok(framework.with_ceilings(ceilings))
 }

@@ -173,10 +173,8 @@ async fn run(root: &Path, name: &str, keep: f64, seed: u64, prompts: usize) -> R
         validation: vec![validation],
         ..default
     };
-    let framework = Framework {
-        loader: Arc::new(BigramLoader),
-        trainer: Arc::new(LocalTrainer::new(BigramTrainBackend::new())?),
-    };
+    let trainer = LocalTrainer::new(BigramTrainBackend::new())?;
+    let framework = Framework::new(Arc::new(BigramLoader), Arc::new(trainer));
     let no_q = filter_fn("no-q", |text| {
         if text.starts_with(['q', 'Q']) { Decision::Drop("a q".into()) } else { Decision::Keep }
     });

@@ -9,6 +9,7 @@
 
 pub mod adapter;
 pub mod audit;
+pub mod benchmark;
 pub mod calibration;
 pub mod calls;
 pub mod causal_lm;

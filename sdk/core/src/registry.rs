@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
+use crate::benchmark::CeilingsProbe;
 use crate::layers::{Calibrated, Calibration};
 use crate::{
     Compute, Error, ErrorKind, Filter, Observer, Result, Silent, Subject, ToxicityScorer, Trainer,
@@ -98,11 +99,29 @@ pub type FrameworkFactory = fn(Compute) -> Result<Framework>;
 
 /// A framework: how it loads models and how it trains them.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Framework {
     /// Loads models.
     pub loader: Arc<dyn ModelLoader>,
     /// Trains models.
     pub trainer: Arc<dyn Trainer>,
+    /// Measures what bounds it on this machine, where it can.
+    pub ceilings: Option<CeilingsProbe>,
+}
+
+impl Framework {
+    /// A framework whose ceilings nobody measures.
+    #[must_use]
+    pub fn new(loader: Arc<dyn ModelLoader>, trainer: Arc<dyn Trainer>) -> Self {
+        Self { loader, trainer, ceilings: None }
+    }
+
+    /// Measures its ceilings so.
+    #[must_use]
+    pub fn with_ceilings(mut self, probe: CeilingsProbe) -> Self {
+        self.ceilings = Some(probe);
+        self
+    }
 }
 
 /// Ways to name scorers, or filters, that factories `F` make.

@@ -41,10 +41,8 @@ fn config() -> PipelineConfig {
 }
 
 fn framework() -> Framework {
-    Framework {
-        loader: Arc::new(BigramLoader),
-        trainer: Arc::new(LocalTrainer::new(BigramTrainBackend::new()).unwrap()),
-    }
+    let trainer = LocalTrainer::new(BigramTrainBackend::new()).unwrap();
+    Framework::new(Arc::new(BigramLoader), Arc::new(trainer))
 }
 
 struct Place {

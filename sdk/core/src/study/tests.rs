@@ -109,10 +109,8 @@ impl Place {
     }
 
     fn study(&self, config: StudyConfig) -> Study {
-        let framework = Framework {
-            loader: Arc::clone(&self.loader) as Arc<dyn ModelLoader>,
-            trainer: Arc::new(LocalTrainer::new(BigramTrainBackend::new()).unwrap()),
-        };
+        let trainer = LocalTrainer::new(BigramTrainBackend::new()).unwrap();
+        let framework = Framework::new(Arc::clone(&self.loader) as _, Arc::new(trainer));
         let scorer = Arc::new(CapitalScorer::new());
         let prompt =
             |text: &str| EvaluationPrompt { text: text.into(), toxicity: None, challenging: false };

@@ -34,10 +34,8 @@ pub(super) fn pipeline(root: &Path) -> Result<Pipeline> {
         validation: vec![held_out(root)],
         ..PipelineConfig::default()
     };
-    let framework = Framework {
-        loader: Arc::new(BigramLoader),
-        trainer: Arc::new(LocalTrainer::new(BigramTrainBackend::new())?),
-    };
+    let trainer = LocalTrainer::new(BigramTrainBackend::new())?;
+    let framework = Framework::new(Arc::new(BigramLoader), Arc::new(trainer));
     let scorer = Arc::new(CapitalScorer::new().abstaining_on('a'));
     let no_q = filter_fn("no-q-1", |text| {
         if text.contains(['q', 'Q']) { Decision::Drop("a q".into()) } else { Decision::Keep }

@@ -28,10 +28,8 @@ pub(super) fn pipeline(documents: u64) -> Result<Pipeline> {
         },
         ..PipelineConfig::default()
     };
-    let framework = Framework {
-        loader: Arc::new(FloodLoader),
-        trainer: Arc::new(LocalTrainer::new(BigramTrainBackend::new())?),
-    };
+    let trainer = LocalTrainer::new(BigramTrainBackend::new())?;
+    let framework = Framework::new(Arc::new(FloodLoader), Arc::new(trainer));
     Ok(Pipeline::new(config, &framework, Arc::new(CapitalScorer::new())))
 }
 

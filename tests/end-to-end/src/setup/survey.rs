@@ -53,10 +53,8 @@ pub(super) fn pipeline(root: &Path, items: usize) -> Result<Pipeline> {
         },
         ..PipelineConfig::default()
     };
-    let framework = Framework {
-        loader: Arc::new(BigramLoader),
-        trainer: Arc::new(LocalTrainer::new(BigramTrainBackend::new())?),
-    };
+    let trainer = LocalTrainer::new(BigramTrainBackend::new())?;
+    let framework = Framework::new(Arc::new(BigramLoader), Arc::new(trainer));
     // Intervals take the longest, and the memory of one number for each item.
     let bootstrap = Bootstrap { resamples: 20, ..Bootstrap::default() };
     let judge = Arc::new(CapitalScorer::new());

@@ -43,7 +43,7 @@ impl Small {
             ..PipelineConfig::default()
         };
         let trainer = LocalTrainer::new(BigramTrainBackend::new()).unwrap();
-        let framework = Framework { loader: Arc::new(BigramLoader), trainer: Arc::new(trainer) };
+        let framework = Framework::new(Arc::new(BigramLoader), Arc::new(trainer));
         Self { root, config, framework, scorer: Arc::new(CapitalScorer::new()) }
     }
 
