@@ -22,6 +22,12 @@ pub(crate) struct ResourceArguments {
 }
 
 impl ResourceArguments {
+    /// Says so in what a model is loaded with.
+    pub(crate) const fn apply(self, options: &mut LoadOptions) {
+        options.rows = self.rows;
+        options.threads = self.threads;
+    }
+
     /// Loads a model, fetching it where it is not here, and its adapter.
     ///
     /// # Errors
@@ -34,8 +40,7 @@ impl ResourceArguments {
     ) -> Result<Subject> {
         let directory = model.model.directory(session).await?;
         let mut options = LoadOptions::default().with_observer(session.observer());
-        options.rows = self.rows;
-        options.threads = self.threads;
+        self.apply(&mut options);
         options.adapter = model.adapter.clone();
         framework.loader.load(&directory, &options).await
     }

@@ -1,6 +1,7 @@
 //! One file for each subcommand: its arguments, what it asks of the SDK, what it tells the user.
 
 mod audit;
+mod bench;
 mod compare;
 #[cfg(feature = "candle")]
 mod convert_llama2c;
@@ -79,6 +80,8 @@ pub(crate) enum Command {
     #[cfg(feature = "plugins")]
     #[command(subcommand)]
     Plugin(plugin::PluginCommand),
+    /// Time a model, a scorer and training here, and say how near to the machine's ceilings they come
+    Bench(bench::Arguments),
     /// Say what this program can do on this machine, and what to do about what it cannot
     Doctor(doctor::Arguments),
     /// Make a model directory of a llama2.c checkpoint
@@ -117,6 +120,7 @@ impl Command {
             Self::DistillScorer(arguments) => distill_scorer::run(arguments, session).await,
             #[cfg(feature = "plugins")]
             Self::Plugin(command) => plugin::run(command, session).await,
+            Self::Bench(arguments) => bench::run(arguments, session).await,
             Self::Doctor(arguments) => doctor::run(arguments, session).await,
             #[cfg(feature = "candle")]
             Self::ConvertLlama2c(arguments) => convert_llama2c::run(arguments),

@@ -8,7 +8,7 @@ const LITTLE: [&str; 10] = [
     "--document-tokens",
     "24",
     "--sequence-length",
-    "16",
+    "24",
     "--batch-size",
     "1",
     "--repeats",
@@ -33,9 +33,9 @@ fn every_work_has_a_rate_and_a_share_of_what_the_machine_can_do() {
         assert_eq!(work["of_operations"].is_null(), is_scorer, "{work}");
     }
     let told = bench(&["--scorer", "profanity-check"]).ok().stdout;
-    for words in ["GFLOP/s", "| work", "profanity-check of them", "training step, prefix, 1 x 16"] {
+    for words in ["GFLOP/s", "| work", "profanity-check of them", "training step, prefix, 1 x 8"] {
         assert!(told.contains(words.trim_start_matches("| ")), "no {words:?} in {told}");
     }
     bench(&["--backend", "jax"]).fails(4, &["jax", "candle"]);
-    detoxlm(here.path(), &["bench", "--model", "nowhere/at-all"]).fails(4, &[]);
+    detoxlm(here.path(), &["bench", "--model", "./nowhere"]).fails(4, &["nowhere"]);
 }

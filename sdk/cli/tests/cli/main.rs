@@ -4,6 +4,7 @@ mod arguments;
 mod audit;
 #[cfg(feature = "candle")]
 mod backends;
+mod bench;
 mod calibration;
 #[cfg(all(feature = "candle", feature = "onnx"))]
 mod distill;
