@@ -10,7 +10,8 @@ use super::network::{Judged, Sizes, Spec};
 
 const SLOPE: usize = 0;
 const OFFSET: usize = 1;
-const OWN: usize = 2;
+/// Where the linear terms of their own are among [`specs`].
+pub(crate) const OWN: usize = 2;
 
 /// The parameters of so many sources besides the one of the scale; none where there is no other.
 pub(crate) fn specs(sizes: &Sizes, others: usize) -> Vec<Spec> {

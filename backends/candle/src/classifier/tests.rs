@@ -131,6 +131,19 @@ fn steps_lower_the_loss_and_a_checkpoint_brings_every_bit_back() {
 }
 
 #[test]
+fn with_more_decay_a_source_sees_less_of_its_own() {
+    let own = |own_decay: f64| {
+        let config = DistillationConfig { own_decay, ..config() };
+        let mut trainee = Trainee::new(sizes(), values(3), 2, &config, 3).unwrap();
+        (0..40).for_each(|_| trainee.step(&batch(), 0.01).unwrap());
+        let own = trainee.variables.last().unwrap().flatten_all().unwrap();
+        own.to_vec1::<f32>().unwrap().iter().map(|x| x.abs()).sum::<f32>()
+    };
+    let (little, much) = (own(0.1), own(30.0));
+    assert!(much > 0.0 && much < little / 2.0, "{little} {much}");
+}
+
+#[test]
 fn a_rate_that_explodes_is_told_with_the_step() {
     let mut trainee = Trainee::new(sizes(), values(3), 0, &config(), 3).unwrap();
     let mut batch = batch();

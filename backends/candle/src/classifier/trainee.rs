@@ -18,11 +18,14 @@ use crate::training::gradients::Gradients;
 use crate::training::state;
 use crate::weights::Weights;
 
+/// Where what sources see of their own is.
+const OWN: usize = COUNT + heads::OWN;
+
 const OPERATION: &str = "train a classifier";
 const AVERAGE: &str = "average.safetensors";
 const LOSS: &str = "loss";
 
-/// Decay of matrices; what a source adds of its own stays small.
+/// Decay of matrices, and of how a source reads the scale.
 const DECAY: f64 = 0.01;
 const HEAD_DECAY: f64 = 0.1;
 
@@ -69,6 +72,7 @@ impl Trainee {
         let decay = |(parameter, variable): (usize, &Var)| match parameter {
             // The vector of a token that is rarely met must not fade meanwhile.
             VECTORS => 0.0,
+            OWN => config.own_decay,
             COUNT.. => HEAD_DECAY,
             _ if variable.rank() > 1 => DECAY,
             _ => 0.0,

@@ -77,6 +77,10 @@ pub struct DistillationConfig {
     pub learning_rate: f64,
     /// What is written is a running mean of the weights, this much of which stays at each step.
     pub average: f64,
+    /// Weight decay of what a source sees in a text of its own, as a share of the learning rate. With a
+    /// little, a source of other guidelines tells the classifier next to nothing; with much, it is read
+    /// by its slope and offset, and the classifier learns to rank as it does.
+    pub own_decay: f64,
     /// Networks that the classifier consists of. They are alike but for their seeds, which are the
     /// job's and those that follow it, and a score is the mean of theirs (Lakshminarayanan et al. 2017,
     /// "Simple and Scalable Predictive Uncertainty Estimation using Deep Ensembles"): it ranks better
@@ -115,6 +119,7 @@ impl Default for DistillationConfig {
             batch_tokens: 6144,
             learning_rate: 2.5e-3,
             average: 0.995,
+            own_decay: 0.1,
             networks: 1,
             teachers: 0,
             taught: SourceConfig::default(),
@@ -173,6 +178,10 @@ impl DistillationConfig {
         if !(self.learning_rate > 0.0 && self.learning_rate.is_finite()) {
             let message = format!("{} is not a rate above 0", self.learning_rate);
             return Err(refuse("learning_rate", message, "0.0025 is the default"));
+        }
+        if !(self.own_decay >= 0.0 && self.own_decay.is_finite()) {
+            let message = format!("{} is not 0 or more", self.own_decay);
+            return Err(refuse("own_decay", message, "0.1 is the default"));
         }
         self.validate_weights()
     }

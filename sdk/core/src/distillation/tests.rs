@@ -21,11 +21,12 @@ fn job(root: &std::path::Path) -> DistillationJob {
 #[test]
 fn impossible_values_are_refused_by_key_with_a_remedy() {
     type Change = fn(&mut DistillationConfig);
-    let cases: [(&str, Change); 12] = [
+    let cases: [(&str, Change); 13] = [
         ("vocabulary", |c| c.vocabulary = 256),
         ("width", |c| c.width = 0),
         ("tokens", |c| c.tokens = 0),
         ("epochs", |c| c.epochs = 0),
+        ("own_decay", |c| c.own_decay = -1.0),
         ("networks", |c| c.networks = 0),
         ("convolutions", |c| c.convolutions.clear()),
         ("convolutions", |c| c.convolutions[0].width = 65),
