@@ -49,7 +49,7 @@ pub(super) async fn run(arguments: &Arguments, session: &Session) -> Result<Repo
     let scorer = session.registry.scorer(&arguments.scorer)?;
     let work = tempfile::tempdir()
         .map_err(|e| Error::io("command line", "make a directory", std::env::temp_dir(), e))?;
-    let model = model(arguments, work.path().join("model"), session).await?;
+    let model = model(arguments, work.path().join("embedded"), session).await?;
     let mut options = LoadOptions::default();
     arguments.resources.apply(&mut options);
     let benchmark = Benchmark::new(config, (framework, arguments.compute.compute()), scorer)?
@@ -82,7 +82,7 @@ fn describe(figures: &BenchmarkFigures) -> String {
     let compute = model.compute.map_or_else(String::new, |compute| format!(" on {compute}"));
     let size = size
         .map_or_else(String::new, |size| format!(", {} parameters", thousands(size.parameters)));
-    let mut text = format!("{}{size}{compute}\n", model.name);
+    let mut text = format!("{}{size}, by {}{compute}\n", model.name, model.version);
     if let Some(Ceilings { operations, bytes }) = ceilings {
         text.push_str(&format!(
             "This machine: {:.1} GFLOP/s in products of matrices, {:.1} GB/s read of memory\n",

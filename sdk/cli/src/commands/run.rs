@@ -101,7 +101,7 @@ fn false_positives(found: &Evaluation) -> Option<String> {
     let one = found.measurements.iter().find(|measurement| measurement.slice != all.slice)?;
     Some(format!(
         "{} calls {:.1}% of {} harmless sentences toxic that name groups of people, and {:.1}% of those with `{}`: \
-         it drops texts about some groups rather than others.",
+         texts about some groups are likelier to be dropped than about others.",
         found.subject,
         100.0 * all.value?,
         thousands(all.n),

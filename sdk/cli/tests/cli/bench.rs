@@ -22,7 +22,7 @@ fn every_work_has_a_rate_and_a_share_of_what_the_machine_can_do() {
         detoxlm(here.path(), &[&["bench", "--model", "embedded"], &LITTLE[..], more].concat())
     };
     let json = bench(&["--json"]).ok().json();
-    assert_eq!(json["model"]["compute"]["precision"], "f32");
+    assert_eq!(json["model"]["name"], "embedded");
     assert!(json["ceilings"]["operations"].as_f64().unwrap() > 1e8, "{json}");
     let works = json["works"].as_array().unwrap();
     // Continuations, documents, likelihood, a scorer, and four methods.

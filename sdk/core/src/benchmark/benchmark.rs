@@ -134,13 +134,13 @@ impl Benchmark {
         })
     }
 
-    /// Who was timed. Where it computed stands there even where it decides nothing.
+    /// Who was timed.
     async fn named(&self, path: &Path) -> Result<Info> {
         let trainer = self.framework.trainer.info();
         let (name, path) = (ModelDirectory::name_of(path), path.to_path_buf());
         let digest = blocking(move || ModelDirectory::digest_at(&path)).await?;
         let mut info = Info::new(name, trainer.name.clone(), digest);
-        info.compute = Some(trainer.compute.unwrap_or(self.compute));
+        info.compute = trainer.compute;
         Ok(info)
     }
 

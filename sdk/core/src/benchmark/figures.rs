@@ -31,7 +31,7 @@ pub struct WorkFigures {
 /// What a benchmark found.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct BenchmarkFigures {
-    /// The model, and on what it computed.
+    /// The model, with the framework in place of a version, and on what it computed where there is a choice.
     pub model: Info,
     /// Its size; `None` where its files are in a layout of the framework's own.
     #[serde(skip_serializing_if = "Option::is_none")]
