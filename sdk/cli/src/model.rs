@@ -29,17 +29,32 @@ pub(crate) struct AdaptedModelArgument {
 
 impl AdaptedModelArgument {
     /// The same with another model.
-    #[cfg(feature = "defaults")]
     pub(crate) fn with_model(&self, directory: PathBuf) -> Self {
         Self { model: ModelArgument { model: directory }, adapter: self.adapter.clone() }
     }
 }
 
 impl ModelArgument {
-    /// Whether it is called so, and no directory is.
-    #[cfg(feature = "defaults")]
-    pub(crate) fn is(&self, name: &str) -> bool {
-        self.model.as_os_str() == name && !self.model.exists()
+    /// The same, where `embedded` is the model that comes with the program, unless there is such a
+    /// directory. It is unpacked into `place`, once.
+    ///
+    /// # Errors
+    /// Those of [`directory`](Self::directory), and when it cannot be unpacked.
+    pub(crate) async fn directory_or_embedded(
+        &self,
+        place: PathBuf,
+        session: &Session,
+    ) -> Result<PathBuf> {
+        #[cfg(feature = "defaults")]
+        if self.model.as_os_str() == "embedded" && !self.model.exists() {
+            if !place.exists() {
+                detoxlm::defaults::write_model(&place)?;
+            }
+            return Ok(place);
+        }
+        #[cfg(not(feature = "defaults"))]
+        drop(place);
+        self.directory(session).await
     }
 
     /// The directory of the model; what is not there and on the Hub is fetched.

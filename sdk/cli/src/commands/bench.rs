@@ -1,5 +1,3 @@
-use std::path::PathBuf;
-
 use detoxlm::benchmark::{Benchmark, BenchmarkConfig, BenchmarkFigures, Ceilings, WorkFigures};
 use detoxlm::{Error, LoadOptions, Result};
 
@@ -49,7 +47,8 @@ pub(super) async fn run(arguments: &Arguments, session: &Session) -> Result<Repo
     let scorer = session.registry.scorer(&arguments.scorer)?;
     let work = tempfile::tempdir()
         .map_err(|e| Error::io("command line", "make a directory", std::env::temp_dir(), e))?;
-    let model = model(arguments, work.path().join("embedded"), session).await?;
+    let place = work.path().join("embedded");
+    let model = arguments.model.directory_or_embedded(place, session).await?;
     let mut options = LoadOptions::default();
     arguments.resources.apply(&mut options);
     let benchmark = Benchmark::new(config, (framework, arguments.compute.compute()), scorer)?
@@ -59,22 +58,6 @@ pub(super) async fn run(arguments: &Arguments, session: &Session) -> Result<Repo
     let text = describe(&figures);
     let json = serde_json::to_value(&figures).unwrap_or_default();
     Ok(Report::new(json, text))
-}
-
-/// The model's directory. `embedded` is the one that comes with the program, unless there is such a directory;
-/// it is unpacked into `unpacked`.
-#[cfg(feature = "defaults")]
-async fn model(arguments: &Arguments, unpacked: PathBuf, session: &Session) -> Result<PathBuf> {
-    if !arguments.model.is("embedded") {
-        return arguments.model.directory(session).await;
-    }
-    detoxlm::defaults::write_model(&unpacked)?;
-    Ok(unpacked)
-}
-
-#[cfg(not(feature = "defaults"))]
-async fn model(arguments: &Arguments, _: PathBuf, session: &Session) -> Result<PathBuf> {
-    arguments.model.directory(session).await
 }
 
 fn describe(figures: &BenchmarkFigures) -> String {

@@ -61,7 +61,7 @@ fn resolve_scorer(specification: &mut String, folder: &Path) {
     };
 }
 
-fn missing(key: &'static str, remedy: &'static str) -> Error {
+pub(crate) fn missing(key: &'static str, remedy: &'static str) -> Error {
     Error::new(ErrorKind::InvalidConfig, COMPONENT, "read", "is missing")
         .with_key(key)
         .with_remedy(remedy)

@@ -1,8 +1,6 @@
 //! What is outside the program: libraries, keys, caches, devices.
 
-use std::env;
 use std::fs;
-use std::path::Path;
 
 use detoxlm::Sample;
 
@@ -40,15 +38,18 @@ fn onnx_runtime() -> Option<Finding> {
     use detoxlm::onnx::LIBRARY_VARIABLE;
 
     let name = "ONNX Runtime";
-    let library = env::var_os(LIBRARY_VARIABLE).filter(|value| !value.is_empty());
+    let library = std::env::var_os(LIBRARY_VARIABLE).filter(|value| !value.is_empty());
     Some(match library {
         // The default scorer runs on it, and says if it cannot.
-        Some(library) if Path::new(&library).is_file() => {
-            Finding::ready(name, Path::new(&library).display().to_string())
+        Some(library) if std::path::Path::new(&library).is_file() => {
+            Finding::ready(name, std::path::Path::new(&library).display().to_string())
         }
         Some(library) => Finding::absent(
             name,
-            format!("{LIBRARY_VARIABLE} names {}, which is no file", Path::new(&library).display()),
+            format!(
+                "{LIBRARY_VARIABLE} names {}, which is no file",
+                std::path::Path::new(&library).display()
+            ),
             "name libonnxruntime.so, or unset the variable for the built-in engine",
         ),
         None => Finding::absent(
@@ -69,7 +70,7 @@ fn perspective() -> Option<Finding> {
     use detoxlm::perspective::KEY_VARIABLE;
 
     let name = "Perspective key";
-    let is_set = env::var_os(KEY_VARIABLE).is_some_and(|key| !key.is_empty());
+    let is_set = std::env::var_os(KEY_VARIABLE).is_some_and(|key| !key.is_empty());
     Some(if is_set {
         Finding::ready(name, format!("{KEY_VARIABLE} is set; the service ends on 31 December 2026"))
     } else {

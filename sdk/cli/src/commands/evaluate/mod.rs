@@ -234,26 +234,16 @@ async fn one(
     Ok(Report::new(json!({"out": out, "evaluation": evaluation}), text))
 }
 
-/// The model that is measured. `embedded` is the one that comes with the program, unless there is such a
-/// directory; it is unpacked into `OUT.model`.
+/// The model that is measured; the embedded one is unpacked into `OUT.model`.
 async fn subject(
     arguments: &Arguments,
     framework: &Framework,
     session: &Session,
 ) -> Result<Subject> {
-    #[cfg(feature = "defaults")]
-    {
-        let model = &arguments.model.model;
-        if model.is("embedded") {
-            let directory = super::train::beside(&arguments.out, ".model");
-            if !directory.exists() {
-                detoxlm::defaults::write_model(&directory)?;
-            }
-            let model = arguments.model.with_model(directory);
-            return arguments.resources.load(framework, &model, session).await;
-        }
-    }
-    arguments.resources.load(framework, &arguments.model, session).await
+    let place = super::train::beside(&arguments.out, ".model");
+    let directory = arguments.model.model.directory_or_embedded(place, session).await?;
+    let model = arguments.model.with_model(directory);
+    arguments.resources.load(framework, &model, session).await
 }
 
 /// The tables of evaluations, for a terminal.
