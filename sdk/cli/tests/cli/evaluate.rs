@@ -2,12 +2,10 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::support::{Outcome, detoxlm, fixture};
+use crate::support::{Outcome, detoxlm, fixture, kill_when};
 
 /// A data folder as users have it: PIQA under the task's name, BOLD as released.
 fn data(root: &Path) {
@@ -39,19 +37,12 @@ const SMALL: [&str; 6] = ["--limit", "3", "--samples", "2", "--max-new-tokens", 
 
 const ALL: [&str; 5] = ["evaluate", "--model", "embedded", "--suite", "all"];
 
-fn all(root: &Path, out: &str, more: &[&str]) -> Outcome {
-    detoxlm(root, &[&ALL[..], &SMALL[..], &["--out", out], more].concat())
+fn called<'a>(out: &'a str, more: &[&'a str]) -> Vec<&'a str> {
+    [&ALL[..], &SMALL[..], &["--out", out], more].concat()
 }
 
-/// The same, not waited for.
-fn begin(root: &Path, out: &str, more: &[&str]) -> Child {
-    Command::new(env!("CARGO_BIN_EXE_detoxlm"))
-        .current_dir(root)
-        .args([&ALL[..], &SMALL[..], &["--out", out], more].concat())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap()
+fn all(root: &Path, out: &str, more: &[&str]) -> Outcome {
+    detoxlm(root, &called(out, more))
 }
 
 #[test]
@@ -92,20 +83,13 @@ fn killed_it_goes_on_and_ends_in_the_same_figures() {
     all(here.path(), "whole", &["--data", "data"]).ok();
     // Once in every measurement; one that is quicker than the look at it is skipped.
     for place in ["toxicity-", "perplexity-", "task-piqa-", "bias-"] {
-        let mut child = begin(here.path(), "killed", &["--data", "data", "--quiet"]);
-        let out = here.path().join("killed");
         let is_there = |entry: std::io::Result<fs::DirEntry>| {
             entry.is_ok_and(|entry| entry.file_name().to_string_lossy().starts_with(place))
         };
-        let begun = Instant::now();
-        while !fs::read_dir(&out).is_ok_and(|mut entries| entries.any(is_there))
-            && child.try_wait().unwrap().is_none()
-        {
-            assert!(begun.elapsed() < Duration::from_secs(300), "{place} does not appear");
-            std::thread::sleep(Duration::from_millis(2));
-        }
-        let _ = child.kill();
-        child.wait().unwrap();
+        let out = here.path().join("killed");
+        let is_time = || fs::read_dir(&out).is_ok_and(|mut entries| entries.any(is_there));
+        let arguments = called("killed", &["--data", "data", "--quiet"]);
+        kill_when(here.path(), &arguments, is_time);
     }
     all(here.path(), "killed", &["--data", "data"]).ok();
     for file in ["metrics.json", "results.json", "report.md"] {

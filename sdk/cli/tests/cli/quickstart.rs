@@ -2,12 +2,10 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::support::{Outcome, detoxlm};
+use crate::support::{Outcome, detoxlm, kill_when};
 
 fn quickstart(here: &Path, run: &str, more: &[&str]) -> Outcome {
     let small = ["quickstart", "--documents", "12", "--limit", "6", "--json", "--run", run];
@@ -57,22 +55,10 @@ fn killed_it_goes_on_and_ends_in_the_same_figures() {
     quickstart(here.path(), "whole", &[]);
     // Once in every stage; a stage that is quicker than the look at it is skipped.
     for place in ["generate/part-00000.jsonl", "train/job.json", "eval/base", "eval/detoxified"] {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_detoxlm"))
-            .current_dir(here.path())
-            .args(["quickstart", "--documents", "12", "--limit", "6", "--quiet", "--run", "killed"])
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let begin = Instant::now();
-        while !here.path().join("killed").join(place).exists()
-            && child.try_wait().unwrap().is_none()
-        {
-            assert!(begin.elapsed() < Duration::from_secs(300), "{place} does not appear");
-            std::thread::sleep(Duration::from_millis(2));
-        }
-        let _ = child.kill();
-        child.wait().unwrap();
+        let killed = ["--quiet", "--run", "killed"];
+        let arguments =
+            [&["quickstart", "--documents", "12", "--limit", "6"], &killed[..]].concat();
+        kill_when(here.path(), &arguments, || here.path().join("killed").join(place).exists());
     }
     quickstart(here.path(), "killed", &[]);
     for file in ["report.md", "eval/metrics.json", "select/kept.jsonl", "train/metrics.jsonl"] {

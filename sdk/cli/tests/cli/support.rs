@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -84,6 +85,24 @@ fn call(directory: &Path, variables: &[(&str, &str)], input: &str, arguments: &[
         stdout: String::from_utf8(output.stdout).unwrap(),
         stderr: String::from_utf8(output.stderr).unwrap(),
     }
+}
+
+/// Calls the program in `directory`, and kills it when `is_time`; one that ends before is not killed.
+pub(crate) fn kill_when(directory: &Path, arguments: &[&str], is_time: impl Fn() -> bool) {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_detoxlm"))
+        .current_dir(directory)
+        .args(arguments)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let begin = Instant::now();
+    while !is_time() && child.try_wait().unwrap().is_none() {
+        assert!(begin.elapsed() < Duration::from_secs(300), "it is never time: {arguments:?}");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    let _ = child.kill();
+    child.wait().unwrap();
 }
 
 /// The path of a committed fixture.
