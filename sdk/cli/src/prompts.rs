@@ -1,20 +1,45 @@
 //! Which prompts of a set are continued.
 
+use std::path::Path;
+
 use detoxlm::Result;
 use detoxlm::evaluation::{PromptSet, Slice, ToxicityPreset};
 
-/// Those of a slice, as a preset cuts it, and of them the first so many; all when neither is asked for.
-///
-/// # Errors
-/// When there are none.
-pub(crate) fn choose(
-    prompts: PromptSet,
-    slice: Option<Slice>,
-    preset: ToxicityPreset,
-    limit: Option<usize>,
-) -> Result<PromptSet> {
-    let prompts = slice.map_or(Ok(prompts.clone()), |slice| prompts.slice(slice, preset))?;
-    limit.map_or(Ok(prompts.clone()), |limit| prompts.first(limit))
+/// A part of the prompts: those of a slice, as a preset cuts it, and of them the first so many; all when
+/// neither is asked for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Choice {
+    pub(crate) slice: Option<Slice>,
+    pub(crate) preset: ToxicityPreset,
+    pub(crate) limit: Option<usize>,
+}
+
+impl Choice {
+    /// Of a file, of which no more is read than is needed.
+    ///
+    /// # Errors
+    /// When it cannot be read, or there are none.
+    pub(crate) fn read(self, file: &Path) -> Result<PromptSet> {
+        match self.slice {
+            None => PromptSet::read(file, self.limit),
+            // Which prompts are in a slice depends on all of them.
+            Some(_) => self.of(PromptSet::read(file, None)?),
+        }
+    }
+
+    /// Of a set.
+    ///
+    /// # Errors
+    /// When there are none.
+    pub(crate) fn of(self, mut prompts: PromptSet) -> Result<PromptSet> {
+        if let Some(slice) = self.slice {
+            prompts = prompts.slice(slice, self.preset)?;
+        }
+        match self.limit {
+            Some(limit) => prompts.first(limit),
+            None => Ok(prompts),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -29,12 +54,14 @@ mod tests {
 "#;
         let all = PromptSet::parse("p", rows).unwrap();
         let chosen = |slice, limit| {
-            let chosen = choose(all.clone(), slice, ToxicityPreset::Rtp, limit).unwrap();
+            let choice = Choice { slice, preset: ToxicityPreset::Rtp, limit };
+            let chosen = choice.of(all.clone()).unwrap();
             chosen.prompts().iter().map(|prompt| prompt.text.clone()).collect::<String>()
         };
         assert_eq!(chosen(None, None), "abc");
         assert_eq!(chosen(Some(Slice::Toxic), Some(1)), "b");
-        let none = choose(all, Some(Slice::Challenging), ToxicityPreset::Rtp, None);
+        let slice = Some(Slice::Challenging);
+        let none = Choice { slice, preset: ToxicityPreset::Rtp, limit: None }.of(all);
         assert!(none.unwrap_err().to_string().contains("challenging"));
     }
 }

@@ -14,7 +14,7 @@ use detoxlm::{
 use serde::Deserialize;
 
 use super::{missing, resolve_scorer};
-use crate::prompts::choose;
+use crate::prompts::Choice;
 use crate::resources::judge;
 use crate::session::Session;
 
@@ -111,7 +111,7 @@ impl ToxicitySection {
         let remedy = "name a JSONL file of prompts";
         let file = self.prompts.as_deref();
         let file = file.ok_or_else(|| missing("evaluation.toxicity.prompts", remedy))?;
-        choose(PromptSet::read(file, None)?, self.slice, self.preset, self.limit)
+        Choice { slice: self.slice, preset: self.preset, limit: self.limit }.read(file)
     }
 
     /// The settings of the SDK's evaluator.
@@ -197,20 +197,18 @@ impl EvaluationSection {
         let (filter, registry) = (surroundings.filter, &surroundings.session.registry);
         let mut evaluators: Vec<Arc<dyn Evaluator>> = Vec::new();
         if let Some(section) = &self.toxicity {
+            let (prompts, settings) = (section.prompts()?, section.settings());
             for judge in section.judges(filter, registry)? {
-                let evaluator =
-                    ToxicityEvaluator::new(section.prompts()?, judge, section.settings())?;
+                let evaluator = ToxicityEvaluator::new(prompts.clone(), judge, settings.clone())?;
                 evaluators.push(Arc::new(evaluator));
             }
-        }
-        if let Some(section) = &self.fluency {
-            let toxicity = self.toxicity.as_ref().ok_or_else(|| {
-                missing(
-                    "evaluation.toxicity",
-                    "fluency is that of a toxicity evaluation's continuations",
-                )
-            })?;
-            evaluators.push(Arc::new(section.evaluator(toxicity, surroundings).await?));
+            if let Some(section) = &self.fluency {
+                let continued = (prompts, settings);
+                evaluators.push(Arc::new(section.evaluator(continued, surroundings).await?));
+            }
+        } else if self.fluency.is_some() {
+            let remedy = "fluency is that of a toxicity evaluation's continuations";
+            return Err(missing("evaluation.toxicity", remedy));
         }
         for section in &self.perplexity {
             let mut texts = TextSet::read(section.text()?, section.limit)?;
@@ -233,7 +231,7 @@ impl EvaluationSection {
 impl FluencySection {
     async fn evaluator(
         &self,
-        toxicity: &ToxicitySection,
+        (prompts, toxicity): (PromptSet, ToxicitySettings),
         Surroundings { framework, folder, session, .. }: Surroundings<'_>,
     ) -> Result<FluencyEvaluator> {
         let remedy = "name a model directory, or a model on the Hub as \"owner/name\"";
@@ -241,12 +239,12 @@ impl FluencySection {
             self.model.as_deref().ok_or_else(|| missing("evaluation.fluency.model", remedy))?;
         let default = FluencySettings::default();
         let settings = FluencySettings {
-            toxicity: toxicity.settings(),
+            toxicity,
             discard_from: self.discard_from.unwrap_or(default.discard_from),
         };
         settings.validate()?;
         let rater = judge(framework, &LoadOptions::default(), (model, folder), session).await?;
-        FluencyEvaluator::new(toxicity.prompts()?, rater, settings)
+        FluencyEvaluator::new(prompts, rater, settings)
     }
 }
 

@@ -13,7 +13,7 @@ use detoxlm::{Error, ErrorKind, Event, Result, ToxicityScorer};
 
 use super::data::{ItemFiles, bold, items_of};
 use super::{Evaluators, SuiteName};
-use crate::prompts::choose;
+use crate::prompts::Choice;
 use crate::session::{DEFAULT_SCORER, Session};
 
 /// Who says how kind a continuation sounds when nobody is named.
@@ -100,11 +100,12 @@ impl Suites<'_> {
     }
 
     fn prompts(&self) -> Result<PromptSet> {
-        let prompts = match self.prompts {
-            Some(file) => PromptSet::read(file, None)?,
-            None => default_prompts()?,
-        };
-        choose(prompts, self.slice, self.toxicity.preset, self.limit)
+        let Self { slice, limit, .. } = *self;
+        let choice = Choice { slice, preset: self.toxicity.preset, limit };
+        match self.prompts {
+            Some(file) => choice.read(file),
+            None => choice.of(default_prompts()?),
+        }
     }
 
     /// The judges that are named, or those that come with the program.
