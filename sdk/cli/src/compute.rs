@@ -46,23 +46,19 @@ impl ComputeArguments {
         both.framework(registry).map_err(|e| if is_of_file { e.with_path(file) } else { e })
     }
 
-    /// Where and in which numbers.
-    pub(crate) fn compute(&self) -> Compute {
-        Compute::default()
-            .with_device(self.device.unwrap_or_default())
-            .with_precision(self.precision.unwrap_or_default())
-    }
-
     /// The framework.
     ///
     /// # Errors
     /// When the backend is unknown or not compiled in, the device is not there, or the backend does not
     /// compute so.
     pub(crate) fn framework(&self, registry: &Registry) -> Result<Framework> {
+        let compute = Compute::default()
+            .with_device(self.device.unwrap_or_default())
+            .with_precision(self.precision.unwrap_or_default());
         // The first in the alphabet is the default: candle, or whatever there is.
         let first = registry.frameworks().next().unwrap_or(BACKENDS[0]);
         let name = self.backend.as_deref().unwrap_or(first);
-        registry.framework_on(name, self.compute()).map_err(|error| advise(error, name, registry))
+        registry.framework_on(name, compute).map_err(|error| advise(error, name, registry))
     }
 }
 

@@ -51,7 +51,7 @@ pub(super) async fn run(arguments: &Arguments, session: &Session) -> Result<Repo
     let model = arguments.model.directory_or_embedded(place, session).await?;
     let mut options = LoadOptions::default();
     arguments.resources.apply(&mut options);
-    let benchmark = Benchmark::new(config, (framework, arguments.compute.compute()), scorer)?
+    let benchmark = Benchmark::new(config, framework, scorer)?
         .with_options(options)
         .with_observer(session.observer());
     let figures = benchmark.run(&model, work.path()).await?;

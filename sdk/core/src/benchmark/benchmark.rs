@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use super::figures::{BenchmarkFigures, Cost, Timed, WorkFigures, median};
 use super::{BenchmarkConfig, COMPONENT, Ceilings, ModelSize, peak, training};
+use crate::causal_lm::TextLikelihood;
 use crate::corpus::{JsonlWriter, TextRow};
 use crate::training::Method;
 use crate::worker::blocking;
@@ -27,25 +28,24 @@ const SAMPLES: usize = 25;
 pub struct Benchmark {
     config: BenchmarkConfig,
     framework: Framework,
-    compute: Compute,
     scorer: Arc<dyn ToxicityScorer>,
     options: LoadOptions,
     observer: Arc<dyn Observer>,
 }
 
 impl Benchmark {
-    /// Of a framework that was made for `compute`, and of a scorer.
+    /// Of a framework and a scorer.
     ///
     /// # Errors
     /// Names the key of the configuration whose value is impossible.
     pub fn new(
         config: BenchmarkConfig,
-        (framework, compute): (Framework, Compute),
+        framework: Framework,
         scorer: Arc<dyn ToxicityScorer>,
     ) -> Result<Self> {
         config.validate()?;
         let options = LoadOptions::default();
-        Ok(Self { config, framework, compute, scorer, options, observer: Arc::new(Silent) })
+        Ok(Self { config, framework, scorer, options, observer: Arc::new(Silent) })
     }
 
     /// Loads the model so.
@@ -111,12 +111,12 @@ impl Benchmark {
         write(&corpus, &texts).await?;
         for (number, method) in (6..).zip(&self.config.methods) {
             let known = begin(method.name(), number);
-            let place = (model, corpus.as_path(), work.join(method.name()));
+            let place = work.join(method.name());
             let (timed, outcome) = training::train(
                 &*self.framework.trainer,
                 &self.config,
                 method,
-                (place.0, place.1, &place.2),
+                (model, &corpus, &place),
                 Arc::clone(&self.observer),
             )
             .await?;
@@ -146,8 +146,13 @@ impl Benchmark {
 
     async fn ceilings(&self) -> Result<Option<Ceilings>> {
         let Some(probe) = self.framework.ceilings else { return Ok(None) };
-        let compute = self.compute;
+        let compute = self.compute();
         blocking(move || probe(compute)).await.map(Some)
+    }
+
+    /// On what the framework computes; a framework that does not say has no choice.
+    fn compute(&self) -> Compute {
+        self.framework.trainer.info().compute.unwrap_or_default()
     }
 
     fn continuations(&self) -> (Vec<GenerationRequest>, String) {
@@ -178,55 +183,62 @@ impl Benchmark {
         ((0..documents).map(request).collect(), name)
     }
 
-    /// Tokens a second, and what was written the last time.
+    /// Units a second of work that is done several times, and what it gave the last time.
+    async fn repeated<T, F>(
+        &self,
+        work: impl Fn() -> F,
+        units: impl Fn(&T) -> usize,
+    ) -> Result<(f64, Option<T>)>
+    where
+        F: Future<Output = Result<T>>,
+    {
+        let (mut rates, mut last) = (Vec::new(), None);
+        for _ in 0..self.config.repeats {
+            let begun = Instant::now();
+            let done = work().await?;
+            let time = begun.elapsed();
+            rates.push(Timed { units: units(&done) as u64, time }.rate());
+            last = Some(done);
+        }
+        Ok((median(rates), last))
+    }
+
+    /// Tokens a second, and what was written.
     async fn generate(
         &self,
         subject: &Subject,
         requests: &[GenerationRequest],
     ) -> Result<(f64, Vec<Generation>)> {
-        let (mut rates, mut written) = (Vec::new(), Vec::new());
-        for _ in 0..self.config.repeats {
-            let begun = Instant::now();
-            let answers = calls::generate(&*subject.generator, requests).await?;
-            let time = begun.elapsed();
-            written = answers.into_iter().flatten().collect();
-            let units = written.iter().map(|one: &Generation| one.tokens as u64).sum();
-            rates.push(Timed { units, time }.rate());
-        }
-        Ok((median(rates), written))
+        let tokens = |answers: &Vec<Vec<Generation>>| {
+            answers.iter().flatten().map(|generation| generation.tokens).sum()
+        };
+        let write = || calls::generate(&*subject.generator, requests);
+        let (rate, written) = self.repeated(write, tokens).await?;
+        Ok((rate, written.into_iter().flatten().flatten().collect()))
     }
 
     /// Tokens a second; `None` for a model that rates nothing.
     async fn rate(&self, subject: &Subject, texts: &[String]) -> Result<Option<f64>> {
         let Some(likelihood) = &subject.likelihood else { return Ok(None) };
-        let mut rates = Vec::new();
-        for _ in 0..self.config.repeats {
-            let begun = Instant::now();
-            let answers = likelihood.rolling(texts).await?;
-            let time = begun.elapsed();
-            let units = answers.iter().map(|one| one.tokens as u64).sum();
-            rates.push(Timed { units, time }.rate());
-        }
-        Ok(Some(median(rates)))
+        let tokens = |answers: &Vec<TextLikelihood>| answers.iter().map(|text| text.tokens).sum();
+        let (rate, _) = self.repeated(|| likelihood.rolling(texts), tokens).await?;
+        Ok(Some(rate))
     }
 
     /// Texts a second.
     async fn score(&self, texts: &[String]) -> Result<f64> {
         let samples: Vec<Sample> = texts.iter().map(|text| Sample::new(text.clone())).collect();
-        let mut rates = Vec::new();
-        for _ in 0..self.config.repeats {
-            let begun = Instant::now();
-            calls::score(&*self.scorer, &samples).await?;
-            rates.push(Timed { units: samples.len() as u64, time: begun.elapsed() }.rate());
-        }
-        Ok(median(rates))
+        let (rate, _) = self
+            .repeated(|| calls::score(&*self.scorer, &samples), |verdicts| verdicts.len())
+            .await?;
+        Ok(rate)
     }
 
     /// A step of decoding reads all weights, for as many sequences as are decoded at once.
     fn decoding(&self, size: Option<ModelSize>, subject: &Subject, sequences: usize) -> Cost {
         let Some(size) = size else { return Cost::default() };
         let rows = subject.generator.capabilities().batch.min(sequences).max(1);
-        let bytes = match self.compute.precision {
+        let bytes = match self.compute().precision {
             Precision::Bf16 => 2.0,
             _ => 4.0,
         };
@@ -298,8 +310,7 @@ mod tests {
     }
 
     fn benchmark(config: BenchmarkConfig) -> Result<Benchmark> {
-        let framework = (framework(), Compute::default());
-        Benchmark::new(config, framework, Arc::new(CapitalScorer::new()))
+        Benchmark::new(config, framework(), Arc::new(CapitalScorer::new()))
     }
 
     #[test]
