@@ -16,36 +16,44 @@ pub(super) fn blocks(
     changes: &[Changes],
     filters: &[Evaluation],
 ) -> Vec<Block> {
-    let mut blocks = of_evaluations(evaluations, changes);
-    let of_filters = of_evaluations(filters, &[]);
-    if !of_filters.is_empty() {
+    let mut blocks = Vec::new();
+    for same in alike(evaluations) {
+        blocks.extend(same.first().map(|first| Block::Subheading(title(first))));
+        blocks.extend(of_evaluator(&same, changes));
+    }
+    let filters = alike(filters);
+    if !filters.is_empty() {
         blocks.push(Block::Subheading("Whom the filter takes for toxic".into()));
         blocks.push(Block::Paragraph(FILTERS.into()));
-        blocks
-            .extend(of_filters.into_iter().filter(|block| !matches!(block, Block::Subheading(_))));
+        blocks.extend(filters.iter().flat_map(|same| of_evaluator(same, &[])));
     }
     blocks
 }
 
-/// Bars for each figure of each evaluation by groups, and a table of the domains' own figures, such as the
-/// largest gap.
-fn of_evaluations(evaluations: &[Evaluation], changes: &[Changes]) -> Vec<Block> {
+/// Evaluations by groups, those of one evaluator together.
+fn alike(evaluations: &[Evaluation]) -> Vec<Vec<&Evaluation>> {
     let grouped = evaluations.iter().filter(|e| e.measurements.iter().any(|m| is_group(&m.slice)));
+    distinct(grouped.map(|e| &e.provenance.evaluator.digest))
+        .into_iter()
+        .map(|digest| {
+            evaluations.iter().filter(|e| e.provenance.evaluator.digest == *digest).collect()
+        })
+        .collect()
+}
+
+/// A table of the domains' own figures, such as the largest gap, and bars for each figure of the groups.
+fn of_evaluator(same: &[&Evaluation], changes: &[Changes]) -> Vec<Block> {
+    let changes = changes.iter().find(|c| {
+        same.first().is_some_and(|e| e.provenance.evaluator.digest == c.evaluator.digest)
+    });
     let mut blocks = Vec::new();
-    for evaluator in distinct(grouped.map(|e| &e.provenance.evaluator.digest)) {
-        let same: Vec<&Evaluation> =
-            evaluations.iter().filter(|e| e.provenance.evaluator.digest == *evaluator).collect();
-        let changes = changes.iter().find(|c| c.evaluator.digest == *evaluator);
-        let Some(first) = same.first() else { continue };
-        blocks.push(Block::Subheading(title(first)));
-        let domains = domains(&same, changes);
-        if !domains.is_empty() {
-            blocks.push(Block::Table(domains));
-        }
-        let figures = same.iter().flat_map(|e| &e.measurements).filter(|m| is_group(&m.slice));
-        for name in distinct(figures.map(|m| m.name.as_str())) {
-            blocks.push(Block::Picture(picture(&same, name)));
-        }
+    let domains = domains(same, changes);
+    if !domains.is_empty() {
+        blocks.push(Block::Table(domains));
+    }
+    let figures = same.iter().flat_map(|e| &e.measurements).filter(|m| is_group(&m.slice));
+    for name in distinct(figures.map(|m| m.name.as_str())) {
+        blocks.push(Block::Picture(picture(same, name)));
     }
     blocks
 }
