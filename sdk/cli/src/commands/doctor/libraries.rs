@@ -35,21 +35,20 @@ async fn scorer(session: &Session) -> Finding {
 
 #[cfg(feature = "onnx")]
 fn onnx_runtime() -> Option<Finding> {
+    use std::path::Path;
+
     use detoxlm::onnx::LIBRARY_VARIABLE;
 
     let name = "ONNX Runtime";
     let library = std::env::var_os(LIBRARY_VARIABLE).filter(|value| !value.is_empty());
     Some(match library {
         // The default scorer runs on it, and says if it cannot.
-        Some(library) if std::path::Path::new(&library).is_file() => {
-            Finding::ready(name, std::path::Path::new(&library).display().to_string())
+        Some(library) if Path::new(&library).is_file() => {
+            Finding::ready(name, Path::new(&library).display().to_string())
         }
         Some(library) => Finding::absent(
             name,
-            format!(
-                "{LIBRARY_VARIABLE} names {}, which is no file",
-                std::path::Path::new(&library).display()
-            ),
+            format!("{LIBRARY_VARIABLE} names {}, which is no file", Path::new(&library).display()),
             "name libonnxruntime.so, or unset the variable for the built-in engine",
         ),
         None => Finding::absent(
