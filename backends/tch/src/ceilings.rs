@@ -2,11 +2,12 @@
 
 use detoxlm_core::benchmark::{Ceilings, fastest_per_second};
 use detoxlm_core::{Compute, Result};
+use detoxlm_transformer::eager::Place as _;
 use tch::{Kind, Tensor};
 
 use crate::error::failed;
 use crate::options::TchOptions;
-use crate::place::Place;
+use crate::place::TchPlace;
 
 /// Elements that are read: 256 MiB, of which no cache holds much.
 const ELEMENTS: i64 = 64 << 20;
@@ -16,11 +17,11 @@ const ELEMENTS: i64 = 64 << 20;
 /// # Errors
 /// When the device is not there.
 pub(crate) fn ceilings(compute: Compute) -> Result<Ceilings> {
-    let place = Place::find(TchOptions::default().with_compute(compute))?;
+    let place = TchPlace::find(TchOptions::default().with_compute(compute))?;
     // Larger products keep a GPU busy; on a processor they would only take longer.
     let side: i64 = if place.is_gpu() { 8192 } else { 1024 };
     let matrix =
-        || Tensor::f_randn([side, side], (place.kind, place.device)).map_err(failed("multiply"));
+        || Tensor::f_randn([side, side], (place.kind(), place.device)).map_err(failed("multiply"));
     let (one, other) = (matrix()?, matrix()?);
     let products = fastest_per_second(|| {
         let product = one.f_matmul(&other).map_err(failed("multiply"))?;

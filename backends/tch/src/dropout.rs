@@ -2,10 +2,11 @@
 //! the element's index alone, so that a training goes on after an interruption as if there had been
 //! none, on any device.
 
-use tch::{Kind, Tensor};
+use tch::{Kind, TchError, Tensor};
 
-use crate::error::Computed;
-use crate::tensors::size;
+use crate::tensor::size;
+
+type Computed<T> = Result<T, TchError>;
 
 /// Elements under one key.
 const PIECE: usize = 1 << 14;
@@ -19,9 +20,6 @@ const WORD: i64 = 0xFFFF_FFFF;
 /// Sets each element to zero with the given probability, and divides the others by what is left of one
 /// (Srivastava et al. 2014).
 pub(crate) fn dropout(x: &Tensor, probability: f64, seed: u64) -> Computed<Tensor> {
-    if probability == 0.0 {
-        return Ok(x.shallow_clone());
-    }
     let count = x.numel();
     let pieces = count.div_ceil(PIECE);
     let keys: Vec<u64> = (0..pieces as u64)

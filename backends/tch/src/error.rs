@@ -7,9 +7,6 @@ use tch::TchError;
 
 pub(crate) const COMPONENT: &str = "tch";
 
-/// What libtorch says of a computation.
-pub(crate) type Computed<T> = std::result::Result<T, TchError>;
-
 /// An error of this backend.
 pub(crate) fn error(
     kind: ErrorKind,

@@ -2,7 +2,8 @@
 //! processor and on NVIDIA GPUs.
 //!
 //! Models, adapters and checkpoints are the files of candle's backend, read and written by the code that
-//! both share; what one has trained, the other goes on from.
+//! both share; what one has trained, the other goes on from. What is computed is `detoxlm-transformer`'s
+//! `eager`, too; here are libtorch's devices and operations.
 //!
 //! Everything here is behind the feature `libtorch`. Without it this crate is empty, and nothing of
 //! libtorch is needed or built. With it, `LIBTORCH` names a libtorch 2.11, which `backends/tch/setup`
@@ -21,17 +22,14 @@
 // Nothing a user can cause may panic; tests, which the workspace's lints also cover, may.
 #![warn(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
-mod attention;
 mod causal_lm;
 mod ceilings;
 mod dropout;
 mod error;
-mod inference;
 mod loader;
-mod network;
 mod options;
 mod place;
-mod tensors;
+mod tensor;
 mod training;
 
 pub use causal_lm::TchLm;

@@ -2,24 +2,25 @@
 
 use std::sync::OnceLock;
 
-use detoxlm_core::{Compute, Device, ErrorKind, Precision, Result};
-use tch::{Cuda, Kind};
+use detoxlm_core::{Compute, Device, Error, ErrorKind, Precision, Result};
+use detoxlm_transformer::eager::{Computed, Place, Tensor as _};
+use tch::{Cuda, Kind, TchError};
 
-use crate::error::error;
+use crate::error::{COMPONENT, error, failed};
 use crate::options::TchOptions;
+use crate::tensor::{TchTensor, kind, sizes};
 
 const OPERATION: &str = "use the device";
 
-/// A device that is there, and the kind of number that is multiplied on it.
+/// A device that is there, and the numbers that are multiplied on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Place {
+pub(crate) struct TchPlace {
     pub(crate) device: tch::Device,
-    pub(crate) kind: Kind,
     /// What was asked for, with the device that it came to.
-    pub(crate) compute: Compute,
+    compute: Compute,
 }
 
-impl Place {
+impl TchPlace {
     /// Finds the device and sets the number of threads.
     ///
     /// # Errors
@@ -32,26 +33,69 @@ impl Place {
             };
             tch::set_num_threads(threads);
         }
-        let kind = match options.compute.precision {
-            Precision::F32 => Kind::Float,
-            Precision::Bf16 => Kind::BFloat16,
-            other => {
-                let message = format!("it does not compute in {other}");
-                return Err(error(ErrorKind::Unsupported, OPERATION, message)
-                    .with_key("precision")
-                    .with_remedy("choose f32 or bf16"));
-            }
-        };
+        if !matches!(options.compute.precision, Precision::F32 | Precision::Bf16) {
+            let message = format!("it does not compute in {}", options.compute.precision);
+            return Err(error(ErrorKind::Unsupported, OPERATION, message)
+                .with_key("precision")
+                .with_remedy("choose f32 or bf16"));
+        }
         let device = device(options.compute.device)?;
         let found = match device {
             tch::Device::Cuda(index) => Device::Cuda(index),
             _ => Device::Cpu,
         };
-        Ok(Self { device, kind, compute: options.compute.with_device(found) })
+        Ok(Self { device, compute: options.compute.with_device(found) })
     }
 
-    pub(crate) const fn is_gpu(self) -> bool {
-        matches!(self.device, tch::Device::Cuda(_))
+    pub(crate) const fn kind(self) -> Kind {
+        kind(self.compute.precision)
+    }
+
+    /// What comes from the host, here.
+    fn upload(self, host: tch::Tensor, shape: &[usize]) -> Computed<tch::Tensor, Self> {
+        host.f_to(self.device)?.f_reshape(sizes(shape))
+    }
+}
+
+impl Place for TchPlace {
+    type Tensor = TchTensor;
+
+    const COMPONENT: &'static str = COMPONENT;
+
+    fn compute(&self) -> Compute {
+        self.compute
+    }
+
+    fn with_precision(&self, precision: Precision) -> Self {
+        Self { compute: self.compute.with_precision(precision), ..*self }
+    }
+
+    fn numbers(
+        &self,
+        values: &[f32],
+        shape: &[usize],
+        precision: Precision,
+    ) -> Computed<TchTensor, Self> {
+        let host = tch::Tensor::f_from_slice(values)?;
+        TchTensor(self.upload(host, shape)?).to(precision)
+    }
+
+    fn zeros(&self, shape: &[usize], precision: Precision) -> Computed<TchTensor, Self> {
+        let options = (kind(precision), self.device);
+        tch::Tensor::f_zeros(sizes(shape), options).map(TchTensor)
+    }
+
+    fn ids(&self, ids: &[u32], shape: &[usize]) -> Computed<TchTensor, Self> {
+        let ids: Vec<i64> = ids.iter().map(|&id| i64::from(id)).collect();
+        self.upload(tch::Tensor::f_from_slice(&ids)?, shape).map(TchTensor)
+    }
+
+    fn mask(&self, read: &[bool], shape: &[usize]) -> Computed<TchTensor, Self> {
+        self.upload(tch::Tensor::f_from_slice(read)?, shape).map(TchTensor)
+    }
+
+    fn failed(operation: &'static str) -> impl Fn(TchError) -> Error {
+        failed(operation)
     }
 }
 
@@ -123,8 +167,8 @@ fn load_gpu_library() -> std::result::Result<(), String> {
 mod tests {
     use super::*;
 
-    fn found(device: Device) -> Result<Place> {
-        Place::find(TchOptions::default().with_compute(Compute::default().with_device(device)))
+    fn found(device: Device) -> Result<TchPlace> {
+        TchPlace::find(TchOptions::default().with_compute(Compute::default().with_device(device)))
     }
 
     #[test]
@@ -142,7 +186,7 @@ mod tests {
 
     #[test]
     fn no_threads_are_refused_by_name() {
-        let error = Place::find(TchOptions::default().with_threads(0)).unwrap_err();
+        let error = TchPlace::find(TchOptions::default().with_threads(0)).unwrap_err();
         assert_eq!(error.to_string(), "tch: cannot start threads: `threads`: must be at least 1");
     }
 }

@@ -5,47 +5,46 @@ use std::path::Path;
 
 use detoxlm_core::causal_lm::{HfTokenizer, Tokenizer};
 use detoxlm_core::training::{BatchLoss, ParameterCounts, TokenBatch, TrainSession, TrainingJob};
-use detoxlm_core::{ErrorKind, ModelDirectory, Result};
-use detoxlm_transformer::adapters::{AddedMethod, STORED_PREFIX};
-use detoxlm_transformer::architecture::{Architecture, Parameter, ParameterSpec};
-use detoxlm_transformer::checkpoint::Checkpoint;
-use detoxlm_transformer::material::{check_batch, first_tokens, fitting_tokenizer};
-use detoxlm_transformer::safetensors_file::Entry;
-use detoxlm_transformer::training_state::{self, Restored, Trained};
-use detoxlm_transformer::{export, families};
-use tch::{Kind, Tensor, no_grad};
+use detoxlm_core::{Error, ErrorKind, ModelDirectory, Precision, Result};
 
 use super::adamw::{AdamW, State};
-use super::backward::{Batch, Trainee};
-use crate::error::{Computed, error, failed};
-use crate::inference::{Engine, parameters};
-use crate::network::Network;
-use crate::place::Place;
-use crate::tensors::{download, share};
+use super::backward::{Batch, Gradients, Trainee};
+use crate::adapters::{AddedMethod, STORED_PREFIX};
+use crate::architecture::{Architecture, Parameter, ParameterSpec};
+use crate::checkpoint::Checkpoint;
+use crate::eager::inference::{Engine, parameters};
+use crate::eager::network::Network;
+use crate::eager::place::Place;
+use crate::eager::tensor::{Computed, Tensor};
+use crate::material::{check_batch, first_tokens, fitting_tokenizer};
+use crate::safetensors_file::Entry;
+use crate::training_state::{self, Restored, Trained};
+use crate::{export, families};
 
 const OPERATION: &str = "train";
 
 /// A base model and what of it, or of what is added to it, is trained.
-pub(super) struct Session {
+pub(super) struct Session<P: Place> {
     base: ModelDirectory,
     /// What is added; nothing where the base's own parameters are trained.
     added: Option<AddedMethod>,
     tokenizer: HfTokenizer,
-    network: Network,
+    network: Network<P>,
     /// The base's parameters, unless they are the trained ones.
-    frozen: Vec<Tensor>,
+    frozen: Vec<P::Tensor>,
     /// Of the trained parameters; names as in a file.
     specs: Vec<ParameterSpec>,
-    variables: Vec<Tensor>,
-    adamw: AdamW,
+    variables: Vec<P::Tensor>,
+    gradients: Gradients<P>,
+    adamw: AdamW<P>,
     layer_by_layer: bool,
     seed: u64,
     /// Backward passes since the last step.
     passes: u64,
 }
 
-impl Session {
-    pub(super) fn open(job: &TrainingJob, place: Place) -> Result<Self> {
+impl<P: Place> Session<P> {
+    pub(super) fn open(job: &TrainingJob, place: P) -> Result<Self> {
         let base = ModelDirectory::open(&job.base)?;
         let architecture = families::describe(&base)?;
         // Before the weights are read: what is impossible is refused at once.
@@ -73,25 +72,26 @@ impl Session {
                     count => {
                         let tokens = first_tokens(&job.corpus, &tokenizer, count)?;
                         // In full precision, whatever is trained in: it is done once.
-                        let exact = Place { kind: Kind::Float, ..place };
+                        let exact = place.with_precision(Precision::F32);
                         Engine::load(architecture.clone(), &checkpoint, exact)?
                             .keys_and_values(&tokens)?
                     }
                 };
                 let values = added.initial_values(job.seed, real);
-                let kind_of = |parameter| multiplied_in(&architecture, parameter, place);
-                let frozen = parameters(&architecture, &checkpoint, place, kind_of)?;
+                let precision_of =
+                    |parameter| multiplied_in(&architecture, parameter, place.precision());
+                let frozen = parameters(&architecture, &checkpoint, &place, precision_of)?;
                 (frozen, added.adaptation.parameters.clone(), values)
             }
         };
         let adaptation = added.as_ref().map(|added| added.adaptation.clone()).unwrap_or_default();
-        let load = || -> Computed<_> {
-            let network = Network::new(architecture, adaptation, place)?;
-            let adamw = AdamW::new(job.config.optimizer.clone(), &specs, &values, place)?;
+        let load = || -> Computed<_, P> {
+            let network = Network::new(architecture, adaptation, place.clone())?;
+            let adamw = AdamW::new(job.config.optimizer.clone(), &specs, values, place)?;
             let variables = adamw.variables()?;
             Ok((network, adamw, variables))
         };
-        let (network, adamw, variables) = load().map_err(failed("load the model"))?;
+        let (network, adamw, variables) = load().map_err(P::failed("load the model"))?;
         Ok(Self {
             base,
             added,
@@ -100,6 +100,7 @@ impl Session {
             frozen,
             specs,
             variables,
+            gradients: Gradients::<P>::default(),
             adamw,
             layer_by_layer: job.config.gradient_checkpointing,
             seed: job.seed,
@@ -111,24 +112,56 @@ impl Session {
         check_batch(batch, self.context_length(), self.vocabulary())
     }
 
-    /// All parameters in the network's order.
-    fn all_parameters(&self) -> Vec<Tensor> {
-        let mut parameters = share(&self.frozen);
-        parameters.extend(self.variables.iter().map(Tensor::shallow_clone));
-        parameters
+    /// All parameters in the network's order, the trained ones as `trained` gives them.
+    fn parameters(&self, trained: impl Fn(&P::Tensor) -> P::Tensor) -> Vec<P::Tensor> {
+        self.frozen.iter().cloned().chain(self.variables.iter().map(trained)).collect()
     }
 
-    /// Calls `with` with a pass over a batch.
-    fn with_pass<R>(
-        &self,
-        batch: &TokenBatch,
-        seed: Option<u64>,
-        with: impl FnOnce(&Trainee<'_>) -> Computed<R>,
-    ) -> Computed<R> {
-        let (network, parameters) = (&self.network, self.all_parameters());
+    /// Parameters that build no graph.
+    fn detached_parameters(&self) -> Vec<P::Tensor> {
+        self.parameters(Tensor::detach)
+    }
+
+    /// Adds the gradients of `weight * loss`; gives the loss.
+    fn backward(&mut self, batch: &TokenBatch, weight: f64) -> Computed<f64, P> {
+        let seed = Some(self.dropout_seed());
+        self.passes += 1;
+        let parameters = self.parameters(Clone::clone);
+        let detached = self.detached_parameters();
+        let Self { network, variables, gradients, .. } = self;
         let batch = Batch::upload(batch, network)?;
-        let pass = network.pass(&parameters, &batch.positions, seed)?;
-        with(&Trainee { network, parameters: &parameters, pass, batch: &batch })
+        let trainee = Trainee::new(network, &parameters, &batch, seed)?;
+        if !self.layer_by_layer {
+            return trainee.through_one_graph(variables, gradients, weight);
+        }
+        let detached = Trainee::new(network, &detached, &batch, seed)?;
+        trainee.layer_by_layer(&detached, variables, gradients, weight)
+    }
+
+    /// The loss alone.
+    fn forward(&self, batch: &TokenBatch) -> Computed<f64, P> {
+        let batch = Batch::upload(batch, &self.network)?;
+        Trainee::new(&self.network, &self.detached_parameters(), &batch, None)?.loss()
+    }
+
+    /// Updates the parameters by what has been added up; gives the gradients' norm.
+    fn update(&mut self, learning_rate: f64) -> Computed<f64, P> {
+        let Self { variables, gradients, adamw, .. } = self;
+        let mut taken = Vec::with_capacity(variables.len());
+        for variable in variables {
+            taken.extend(variable.gradient(gradients)?);
+        }
+        let norm = adamw.step(&taken, learning_rate)?;
+        self.renew()?;
+        Ok(norm)
+    }
+
+    /// Takes the parameters as the optimizer has them, without gradients.
+    fn renew(&mut self) -> Computed<(), P> {
+        self.variables = self.adamw.variables()?;
+        self.gradients = Gradients::<P>::default();
+        self.passes = 0;
+        Ok(())
     }
 
     /// Different in every pass of every step, and the same after a restart.
@@ -138,20 +171,14 @@ impl Session {
 
     /// That every parameter has a gradient: one that none reaches would silently stay as it was.
     fn require_gradients(&self) -> Result<()> {
-        for (spec, variable) in self.specs.iter().zip(&self.variables) {
-            if !variable.f_grad().map_err(failed(OPERATION))?.defined() {
+        let unreached = |(_, variable): &(_, &P::Tensor)| !variable.is_reached(&self.gradients);
+        match self.specs.iter().zip(&self.variables).find(unreached) {
+            None => Ok(()),
+            Some((spec, _)) => {
                 let message = format!("no gradient reaches {}", spec.name);
-                return Err(error(ErrorKind::Internal, OPERATION, message));
+                Err(Error::new(ErrorKind::Internal, P::COMPONENT, OPERATION, message))
             }
         }
-        Ok(())
-    }
-
-    /// Parameters without gradients, over the memory of the trained ones.
-    fn renew(&mut self) -> Result<()> {
-        self.variables = self.adamw.variables().map_err(failed(OPERATION))?;
-        self.passes = 0;
-        Ok(())
     }
 
     fn entries<'a>(&'a self, values: &'a [Vec<f32>]) -> Vec<(String, Entry<'a>)> {
@@ -164,18 +191,22 @@ impl Session {
 
 /// The numbers in which a parameter that is not trained is kept: a matrix in those in which it is
 /// multiplied, what the residual stream is made of and normalised by in `f32`.
-fn multiplied_in(architecture: &Architecture, parameter: Parameter, place: Place) -> Kind {
+fn multiplied_in(
+    architecture: &Architecture,
+    parameter: Parameter,
+    precision: Precision,
+) -> Precision {
     let is_matrix = architecture.parameters[parameter.0].shape.len() > 1;
     let is_embedding =
         parameter == architecture.embedding || Some(parameter) == architecture.position_embedding;
-    if is_matrix && !is_embedding { place.kind } else { Kind::Float }
+    if is_matrix && !is_embedding { precision } else { Precision::F32 }
 }
 
 fn batch_loss(mean: f64, batch: &TokenBatch) -> BatchLoss {
     BatchLoss { mean, tokens: batch.targets.len() as u64 }
 }
 
-impl TrainSession for Session {
+impl<P: Place> TrainSession for Session<P> {
     fn parameters(&self) -> ParameterCounts {
         let trainable = self.specs.iter().map(ParameterSpec::size).sum();
         let added = self.network.adaptation.size();
@@ -196,35 +227,25 @@ impl TrainSession for Session {
 
     fn accumulate(&mut self, batch: &TokenBatch, weight: f64) -> Result<BatchLoss> {
         self.check(batch)?;
-        let seed = Some(self.dropout_seed());
-        self.passes += 1;
-        let mean = self
-            .with_pass(batch, seed, |trainee| match self.layer_by_layer {
-                true => trainee.layer_by_layer(weight),
-                false => trainee.through_one_graph(weight),
-            })
-            .map_err(failed(OPERATION))?;
+        let place = self.network.place.clone();
+        let mean = place.run(|| self.backward(batch, weight)).map_err(P::failed(OPERATION))?;
         self.require_gradients()?;
         Ok(batch_loss(mean, batch))
     }
 
     fn step(&mut self, learning_rate: f64) -> Result<f64> {
-        let Self { adamw, variables, .. } = self;
-        let norm =
-            no_grad(|| adamw.step(variables, learning_rate)).map_err(failed("update the model"))?;
-        self.renew()?;
-        Ok(norm)
+        let place = self.network.place.clone();
+        place.run(|| self.update(learning_rate)).map_err(P::failed("update the model"))
     }
 
     fn evaluate(&self, batch: &TokenBatch) -> Result<BatchLoss> {
         self.check(batch)?;
-        let mean = no_grad(|| self.with_pass(batch, None, |trainee| trainee.loss()))
-            .map_err(failed(OPERATION))?;
+        let mean = self.network.place.run(|| self.forward(batch)).map_err(P::failed(OPERATION))?;
         Ok(batch_loss(mean, batch))
     }
 
     fn save(&self, directory: &Path) -> Result<()> {
-        let state = self.adamw.state().map_err(failed("write a checkpoint"))?;
+        let state = self.adamw.state().map_err(P::failed("write a checkpoint"))?;
         let moments = state.first_moments.iter().zip(&state.second_moments);
         let trained: Vec<_> = self
             .specs
@@ -248,12 +269,12 @@ impl TrainSession for Session {
         let Restored { steps, weights, first_moments, second_moments } =
             training_state::restore(directory, &parameters)?;
         let state = State { weights, first_moments, second_moments };
-        no_grad(|| self.adamw.restore(steps, &state)).map_err(failed("restore a checkpoint"))?;
-        self.renew()
+        let restored = self.adamw.restore(steps, &state).and_then(|()| self.renew());
+        restored.map_err(P::failed("restore a checkpoint"))
     }
 
     fn export(&self, directory: &Path) -> Result<()> {
-        let read = failed("read the parameters");
+        let read = P::failed("read the parameters");
         let architecture = &self.network.architecture;
         let Some(added) = &self.added else {
             let values = self.adamw.state().map_err(read)?.weights;
@@ -262,10 +283,10 @@ impl TrainSession for Session {
         let adapter = |entries| -> Result<()> {
             export::adapter(&self.base, architecture, &added.config, entries, directory)
         };
-        let prefix = no_grad(|| self.network.prefix(&self.all_parameters())).map_err(&read)?;
+        let prefix = self.network.prefix(&self.detached_parameters()).map_err(&read)?;
         match prefix {
             Some(prefix) => {
-                let values = download(&prefix).map_err(&read)?;
+                let values = prefix.values().map_err(&read)?;
                 let shape = [added.real_tokens(), values.len() / added.real_tokens()];
                 let entry = Entry::Tensor { shape: &shape, values: &values };
                 adapter(vec![(STORED_PREFIX.to_owned(), entry)])
@@ -275,7 +296,7 @@ impl TrainSession for Session {
     }
 }
 
-impl fmt::Debug for Session {
+impl<P: Place> fmt::Debug for Session<P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Session")
             .field("base", &self.base.path())

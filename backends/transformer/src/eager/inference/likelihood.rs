@@ -2,15 +2,15 @@
 
 use detoxlm_core::Result;
 use detoxlm_core::causal_lm::{TokenLikelihood, TokenSequence};
-use detoxlm_transformer::beginnings::{group_size, neighbours, read};
-use detoxlm_transformer::rows::check_sequences;
-use tch::{Kind, Tensor, no_grad_guard};
 
 use super::engine::Engine;
-use crate::attention::{Sight, attend, behind};
-use crate::error::{Computed, failed};
-use crate::network::Pass;
-use crate::tensors::{download, size, sizes, upload_ids};
+use crate::beginnings::{group_size, neighbours, read};
+use crate::eager::attention::{Heads, Sight, behind};
+use crate::eager::ids::id;
+use crate::eager::network::Pass;
+use crate::eager::place::Place;
+use crate::eager::tensor::{Computed, Tensor};
+use crate::rows::check_sequences;
 
 /// Tokens of one pass, padding included.
 const PASS_TOKENS: usize = 8192;
@@ -20,27 +20,27 @@ const PASS_TOKENS: usize = 8192;
 const CHUNK_LOGITS: usize = 1 << 23;
 const CHUNK_LOGITS_GPU: usize = 1 << 27;
 
-impl Engine {
+impl<P: Place> Engine<P> {
     /// For each sequence, the likelihoods of its tokens from `from` on.
-    pub(crate) fn token_likelihoods(
+    pub(in crate::eager) fn token_likelihoods(
         &self,
         sequences: &[TokenSequence<'_>],
     ) -> Result<Vec<Vec<TokenLikelihood>>> {
         let vocabulary = self.architecture().vocabulary;
         check_sequences(sequences, self.context_length(), vocabulary)?;
-        let _guard = no_grad_guard();
         let mut answers = Vec::with_capacity(sequences.len());
         let mut rest = sequences;
         while !rest.is_empty() {
             let (group, later) = rest.split_at(group_size(rest, PASS_TOKENS));
-            answers.extend(self.rate(group).map_err(failed("rate tokens"))?);
+            let rated = self.network.place.run(|| self.rate(group));
+            answers.extend(rated.map_err(P::failed("rate tokens"))?);
             rest = later;
         }
         Ok(answers)
     }
 
     /// Sequences of one group: those that begin alike in two passes, the others in one.
-    fn rate(&self, group: &[TokenSequence<'_>]) -> Computed<Vec<Vec<TokenLikelihood>>> {
+    fn rate(&self, group: &[TokenSequence<'_>]) -> Computed<Vec<Vec<TokenLikelihood>>, P> {
         let mut answers = vec![Vec::new(); group.len()];
         let (mut alone, mut rests, mut beginnings) = (Vec::new(), Vec::new(), Vec::new());
         for found in neighbours(group) {
@@ -79,20 +79,17 @@ impl Engine {
         &self,
         group: &[TokenSequence<'_>],
         lanes: &[Lane<'_>],
-        read: &Read<'_>,
-        begun: Option<&Read<'_>>,
+        read: &Read<'_, P>,
+        begun: Option<&Read<'_, P>>,
         answers: &mut [Vec<TokenLikelihood>],
-    ) -> Computed<()> {
-        let place = self.network.place;
+    ) -> Computed<(), P> {
+        let place = &self.network.place;
         // Of lanes, and then of beginnings.
-        let (count, longest, _) = read.states.size3()?;
-        let (behind, begun_longest) = match begun {
-            Some(begun) => (count * longest, begun.states.size3()?.1),
-            None => (0, 0),
-        };
-        let mut states = read.states.f_flatten(0, 1)?;
+        let (behind, longest) = (read.lanes * read.longest, read.longest);
+        let begun_longest = begun.map_or(0, |begun| begun.longest);
+        let mut states = read.flat_states()?;
         if let Some(begun) = begun {
-            states = Tensor::f_cat(&[states, begun.states.f_flatten(0, 1)?], 0)?;
+            states = P::Tensor::cat(&[states, begun.flat_states()?], 0)?;
         }
         let (mut rows, mut targets) = (Vec::new(), Vec::new());
         for (row, lane) in lanes.iter().enumerate() {
@@ -100,30 +97,26 @@ impl Engine {
             for next in sequence.first_predicted()..sequence.tokens.len() {
                 let at = next - 1;
                 rows.push(match at.checked_sub(lane.start) {
-                    Some(offset) => size(row) * longest + size(offset),
-                    None => behind + size(lane.beginning) * begun_longest + size(at),
+                    Some(offset) => id(row * longest + offset),
+                    None => id(behind + lane.beginning * begun_longest + at),
                 });
                 targets.push(sequence.tokens[next]);
             }
         }
-        let states = states.f_index_select(0, &Tensor::f_from_slice(&rows)?.f_to(place.device)?)?;
-        let targets = upload_ids(&targets, &[targets.len()], place)?;
+        let states = states.rows(&place.ids(&rows, &[rows.len()])?)?;
+        let targets = place.ids(&targets, &[targets.len()])?;
 
         let held = if place.is_gpu() { CHUNK_LOGITS_GPU } else { CHUNK_LOGITS };
         let chunk = (held / self.architecture().vocabulary).max(16);
-        let (mut log_probs, mut greedy) = (Vec::new(), Vec::new());
+        let mut rated = Vec::with_capacity(rows.len());
         for start in (0..rows.len()).step_by(chunk) {
-            let length = size(chunk.min(rows.len() - start));
-            let part = |tensor: &Tensor| tensor.f_narrow(0, size(start), length);
-            let (log_prob, is_greedy) =
-                pick(&read.pass.logits(&part(&states)?)?, &part(&targets)?)?;
-            log_probs.extend(download(&log_prob)?);
-            greedy.extend(download(&is_greedy)?);
+            let length = chunk.min(rows.len() - start);
+            let logits = read.pass.logits(&states.narrow(0, start, length)?)?;
+            let (log_probs, greedy) = logits.likelihoods(&targets.narrow(0, start, length)?)?;
+            rated.extend(log_probs.into_iter().zip(greedy));
         }
-        let mut rated = log_probs
-            .into_iter()
-            .zip(greedy)
-            .map(|(log_prob, greedy)| TokenLikelihood { log_prob, is_greedy: greedy > 0.5 });
+        let mut rated =
+            rated.into_iter().map(|(log_prob, is_greedy)| TokenLikelihood { log_prob, is_greedy });
         for lane in lanes {
             answers[lane.member] = rated.by_ref().take(group[lane.member].predicted()).collect();
         }
@@ -134,10 +127,10 @@ impl Engine {
     fn read(
         &self,
         lanes: &[Lane<'_>],
-        begun: Option<&Kept>,
-        mut keep: Option<&mut Kept>,
-    ) -> Computed<Read<'_>> {
-        let place = self.network.place;
+        begun: Option<&Kept<P>>,
+        mut keep: Option<&mut Kept<P>>,
+    ) -> Computed<Read<'_, P>, P> {
+        let place = &self.network.place;
         let longest = lanes.iter().map(|lane| lane.tokens.len()).max().unwrap_or(0);
         let first = self.first_position();
         let shape = [lanes.len(), longest];
@@ -147,53 +140,58 @@ impl Engine {
         for (row, lane) in tokens.chunks_exact_mut(longest).zip(lanes) {
             row[..lane.tokens.len()].copy_from_slice(lane.tokens);
             let last = lane.tokens.len().saturating_sub(1);
-            positions.extend((0..longest).map(|at| size(first + lane.start + at.min(last))));
+            positions.extend((0..longest).map(|at| id(first + lane.start + at.min(last))));
         }
-        let tokens = upload_ids(&tokens, &shape, place)?;
-        let positions =
-            Tensor::f_from_slice(&positions)?.f_to(place.device)?.f_reshape(sizes(&shape))?;
+        let tokens = place.ids(&tokens, &shape)?;
+        let positions = place.ids(&positions, &shape)?;
         let prefix = self.network.prefix(&self.parameters)?;
-        let beginnings: Vec<i64> = lanes.iter().map(|lane| size(lane.beginning)).collect();
-        let beginnings = Tensor::f_from_slice(&beginnings)?.f_to(place.device)?;
+        let beginnings: Vec<u32> = lanes.iter().map(|lane| id(lane.beginning)).collect();
+        let beginnings = place.ids(&beginnings, &[lanes.len()])?;
         let mask = match (begun, &prefix) {
             (None, None) => None,
             _ => Some(self.sight(lanes, longest, begun)?),
         };
         let sight = mask.as_ref().map_or(Sight::Causal, Sight::Masked);
+        let scale = f64::from(self.architecture().attention_scale());
         let pass = self.network.pass(&self.parameters, &positions, None)?;
         let mut states = pass.embed(&tokens)?;
         for index in 0..self.architecture().blocks.len() {
             let layer =
                 prefix.as_ref().map(|prefix| self.network.layer_of(prefix, index)).transpose()?;
             states = pass.block(index, &states, &mut |heads| {
-                let (key, value) = match begun {
+                let heads = match begun {
                     // Those of a beginning stand behind the prefix already.
                     Some(begun) => {
                         let (keys, values) = &begun[index];
-                        let join = |begun: &Tensor, own: &Tensor| {
-                            let begun = begun.f_index_select(0, &beginnings)?;
-                            Tensor::f_cat(&[begun, own.shallow_clone()], 2)
+                        let join = |begun: &P::Tensor, own: &P::Tensor| {
+                            P::Tensor::cat(&[begun.rows(&beginnings)?, own.clone()], 2)
                         };
-                        (join(keys, &heads.key)?, join(values, &heads.value)?)
+                        let (key, value) = (join(keys, &heads.key)?, join(values, &heads.value)?);
+                        Heads { query: heads.query.clone(), key, value }
                     }
                     None => behind(heads, layer.as_ref())?,
                 };
-                let attended = attend(self.architecture(), &heads.query, &key, &value, &sight)?;
+                let attended = P::Tensor::attend(&heads, &sight, scale)?;
                 if let Some(kept) = &mut keep {
-                    kept.push((key, value));
+                    kept.push((heads.key, heads.value));
                 }
                 Ok(attended)
             })?;
         }
-        Ok(Read { pass, states })
+        Ok(Read { pass, states, lanes: lanes.len(), longest })
     }
 
     /// Which keys the tokens of lanes see, (lanes, 1, tokens, keys): all of a prefix, as much of a beginning
     /// as is theirs, and of their own those that are not later.
-    fn sight(&self, lanes: &[Lane<'_>], longest: usize, begun: Option<&Kept>) -> Computed<Tensor> {
+    fn sight(
+        &self,
+        lanes: &[Lane<'_>],
+        longest: usize,
+        begun: Option<&Kept<P>>,
+    ) -> Computed<P::Tensor, P> {
         let first = self.first_position();
         let before = match begun.and_then(|kept| kept.first()) {
-            Some((keys, _)) => keys.size4()?.2 as usize,
+            Some((keys, _)) => keys.shape()[2],
             None => first,
         };
         let mut seen = Vec::with_capacity(lanes.len() * longest * (before + longest));
@@ -204,8 +202,7 @@ impl Engine {
                 seen.extend((0..longest).map(|key| key <= at));
             }
         }
-        let shape = sizes(&[lanes.len(), 1, longest, before + longest]);
-        Tensor::f_from_slice(&seen)?.f_to(self.network.place.device)?.f_reshape(shape)
+        self.network.place.mask(&seen, &[lanes.len(), 1, longest, before + longest])
     }
 }
 
@@ -221,23 +218,21 @@ struct Lane<'a> {
 }
 
 /// What a pass has made of its lanes.
-struct Read<'a> {
-    pass: Pass<'a>,
+struct Read<'a, P: Place> {
+    pass: Pass<'a, P>,
     /// Of the last block: (lanes, tokens, width), padded.
-    states: Tensor,
+    states: P::Tensor,
+    lanes: usize,
+    longest: usize,
+}
+
+impl<P: Place> Read<'_, P> {
+    /// (lanes * tokens, width).
+    fn flat_states(&self) -> Computed<P::Tensor, P> {
+        let width = self.states.shape()[2];
+        self.states.reshape(&[self.lanes * self.longest, width])
+    }
 }
 
 /// Every layer's keys and values, a prefix's in front: (lanes, kv heads, keys, head width).
-type Kept = Vec<(Tensor, Tensor)>;
-
-/// The log-probabilities of the targets, and 1 where no other token is more probable (of equals, the
-/// lowest id counts).
-fn pick(logits: &Tensor, targets: &Tensor) -> Computed<(Tensor, Tensor)> {
-    let targets = targets.f_unsqueeze(-1)?;
-    let own = logits.f_gather(-1, &targets, false)?;
-    let log_prob = own.f_sub(&logits.f_logsumexp([-1_i64], true)?)?;
-    let ids = Tensor::f_arange(logits.size2()?.1, (Kind::Int64, logits.device()))?;
-    let equal_before = logits.f_eq_tensor(&own)?.f_logical_and(&ids.f_lt_tensor(&targets)?)?;
-    let beaten = logits.f_gt_tensor(&own)?.f_logical_or(&equal_before)?.f_any_dim(-1, false)?;
-    Ok((log_prob, beaten.f_logical_not()?))
-}
+type Kept<P> = Vec<(<P as Place>::Tensor, <P as Place>::Tensor)>;

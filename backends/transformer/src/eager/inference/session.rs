@@ -4,14 +4,14 @@ use std::fmt;
 
 use detoxlm_core::causal_lm::{DecodeSession, Logits, RowId, RowTokens};
 use detoxlm_core::{Error, ErrorKind, Result};
-use detoxlm_transformer::rows::{Appended, Rows};
-use tch::{Kind, Tensor, no_grad_guard};
 
 use super::cache::{LayerCache, Slots};
 use super::engine::Engine;
-use crate::attention::{Sight, attend};
-use crate::error::{Computed, error, failed};
-use crate::tensors::{download_into, size};
+use crate::eager::attention::{Heads, Sight};
+use crate::eager::ids::id;
+use crate::eager::place::Place;
+use crate::eager::tensor::{Computed, Tensor};
+use crate::rows::{Appended, Rows};
 
 const OPERATION: &str = "decode";
 
@@ -19,9 +19,9 @@ const OPERATION: &str = "decode";
 const PASS_TOKENS: usize = 8192;
 
 /// A [`DecodeSession`] with a cache of fixed size; rows are its slots.
-pub(crate) struct Session<'a> {
-    engine: &'a Engine,
-    caches: Vec<LayerCache>,
+pub(in crate::eager) struct Session<'a, P: Place> {
+    engine: &'a Engine<P>,
+    caches: Vec<LayerCache<P::Tensor>>,
     /// Positions of a slot, the prefix's included.
     room: usize,
     slots: usize,
@@ -38,22 +38,26 @@ struct Lane<'e> {
     tokens: &'e [u32],
 }
 
-impl<'a> Session<'a> {
-    pub(crate) fn new(engine: &'a Engine, rows: usize, capacity: usize) -> Result<Self> {
+impl<'a, P: Place> Session<'a, P> {
+    pub(in crate::eager) fn new(
+        engine: &'a Engine<P>,
+        rows: usize,
+        capacity: usize,
+    ) -> Result<Self> {
         let architecture = engine.architecture();
         let vocabulary = architecture.vocabulary;
         let table = Rows::new(rows, capacity, engine.context_length(), vocabulary)?;
         let room = engine.first_position() + capacity;
-        let place = engine.network.place;
+        let place = &engine.network.place;
         let caches = (0..architecture.blocks.len())
             .map(|_| LayerCache::new(architecture, rows, room, place))
-            .collect::<Computed<_>>()
-            .map_err(|e| too_large(rows, capacity, e))?;
+            .collect::<Computed<_, P>>()
+            .map_err(|e| too_large::<P>(rows, capacity, e))?;
         Ok(Self { engine, caches, room, slots: rows, rows: table })
     }
 
     /// Puts the prefix in front of a slot.
-    fn begin(&mut self, slot: usize) -> Computed<()> {
+    fn begin(&mut self, slot: usize) -> Computed<(), P> {
         let network = &self.engine.network;
         let Some(prefix) = network.prefix(&self.engine.parameters)? else { return Ok(()) };
         for (index, cache) in self.caches.iter_mut().enumerate() {
@@ -66,7 +70,7 @@ impl<'a> Session<'a> {
 
     /// Computes the rows of a step that append one token, all together, and then those that append
     /// several: each kind pays for its own length.
-    fn compute(&mut self, appended: &[Appended<'_>], logits: &mut [f32]) -> Computed<()> {
+    fn compute(&mut self, appended: &[Appended<'_>], logits: &mut [f32]) -> Computed<(), P> {
         let (mut single, mut several): (Vec<usize>, Vec<usize>) =
             (0..appended.len()).partition(|&index| appended[index].tokens.len() == 1);
         // Rows of like length share a pass, and pad little.
@@ -84,18 +88,18 @@ impl<'a> Session<'a> {
         for pass in passes.into_iter().filter(|pass| !pass.is_empty()) {
             let rows = self.pass(&pass, appended)?;
             if pass.iter().copied().eq(0..appended.len()) {
-                return download_into(&rows, logits);
+                return rows.values_into(logits);
             }
-            for (&index, row) in pass.iter().zip(0..) {
+            for (row, &index) in pass.iter().enumerate() {
                 let place = &mut logits[index * vocabulary..][..vocabulary];
-                download_into(&rows.f_get(row)?, place)?;
+                rows.narrow(0, row, 1)?.values_into(place)?;
             }
         }
         Ok(())
     }
 
     /// The logits after the last token of each of these rows.
-    fn pass(&mut self, rows: &[usize], appended: &[Appended<'_>]) -> Computed<Tensor> {
+    fn pass(&mut self, rows: &[usize], appended: &[Appended<'_>]) -> Computed<P::Tensor, P> {
         let first = self.engine.first_position();
         let lane = |&index: &usize| {
             let Appended { slot, start, tokens } = appended[index];
@@ -116,43 +120,48 @@ impl<'a> Session<'a> {
             lanes = all;
             Slots::First(end)
         } else {
-            let slots: Vec<i64> = lanes.iter().map(|lane| size(lane.slot)).collect();
-            Slots::These(Tensor::f_from_slice(&slots)?.f_to(self.engine.network.place.device)?)
+            let slots: Vec<u32> = lanes.iter().map(|lane| id(lane.slot)).collect();
+            Slots::These(self.engine.network.place.ids(&slots, &[slots.len()])?)
         };
         self.forward(&lanes, &slots, &owners)
     }
 
     /// The logits after the last token of the lanes that `owners` names.
-    fn forward(&mut self, lanes: &[Lane<'_>], slots: &Slots, owners: &[usize]) -> Computed<Tensor> {
+    fn forward(
+        &mut self,
+        lanes: &[Lane<'_>],
+        slots: &Slots<P::Tensor>,
+        owners: &[usize],
+    ) -> Computed<P::Tensor, P> {
         let (count, longest) =
             (lanes.len(), lanes.iter().map(|lane| lane.tokens.len()).max().unwrap_or(0));
         let filled = |lane: &Lane<'_>| lane.start + lane.tokens.len();
         let positions = lanes.iter().map(filled).max().unwrap_or(0);
         // The cell behind all slots takes what is written for padding.
         let nowhere = self.slots * self.room;
-        let mut numbers = vec![0_i64; 3 * count * longest];
+        let mut numbers = vec![0; 3 * count * longest];
         let (tokens, rest) = numbers.split_at_mut(count * longest);
         let (places, cells) = rest.split_at_mut(count * longest);
-        cells.fill(size(nowhere));
+        cells.fill(id(nowhere));
         for (index, lane) in lanes.iter().enumerate() {
             for (offset, &token) in lane.tokens.iter().enumerate() {
                 let at = index * longest + offset;
-                tokens[at] = i64::from(token);
-                places[at] = size(lane.start + offset);
-                cells[at] = size(lane.slot * self.room + lane.start + offset);
+                tokens[at] = token;
+                places[at] = id(lane.start + offset);
+                cells[at] = id(lane.slot * self.room + lane.start + offset);
             }
         }
         let last =
-            |&owner: &usize| size((owner * longest + lanes[owner].tokens.len()).saturating_sub(1));
+            |&owner: &usize| id((owner * longest + lanes[owner].tokens.len()).saturating_sub(1));
         numbers.extend(owners.iter().map(last));
         // One way to the device for all of them.
-        let numbers = Tensor::f_from_slice(&numbers)?.f_to(self.engine.network.place.device)?;
-        let area = size(count * longest);
-        let part = |index: i64| numbers.f_narrow(0, index * area, area);
+        let numbers = self.engine.network.place.ids(&numbers, &[numbers.len()])?;
+        let area = count * longest;
+        let part = |index: usize| numbers.narrow(0, index * area, area);
         let (tokens, places, cells) = (part(0)?, part(1)?, part(2)?);
-        let last = numbers.f_narrow(0, 3 * area, size(owners.len()))?;
-        let shape = [size(count), size(longest)];
-        let (tokens, places) = (tokens.f_reshape(shape)?, places.f_reshape(shape)?);
+        let last = numbers.narrow(0, 3 * area, owners.len())?;
+        let shape = [count, longest];
+        let (tokens, places) = (tokens.reshape(&shape)?, places.reshape(&shape)?);
 
         let mask;
         let sight = if lanes.iter().all(|lane| lane.start == 0 && !lane.tokens.is_empty()) {
@@ -160,12 +169,12 @@ impl<'a> Session<'a> {
         } else if lanes.iter().all(|lane| filled(lane) == positions) && longest == 1 {
             Sight::All
         } else {
-            let keys = Tensor::f_arange(size(positions), (Kind::Int64, places.device()))?;
-            mask = keys.f_le_tensor(&places.f_unsqueeze(-1)?)?.f_unsqueeze(1)?;
+            mask = places.up_to(positions)?.reshape(&[count, 1, longest, positions])?;
             Sight::Masked(&mask)
         };
         let engine = self.engine;
         let pass = engine.network.pass(&engine.parameters, &places, None)?;
+        let scale = f64::from(engine.architecture().attention_scale());
         let mut x = pass.embed(&tokens)?;
         for (index, cache) in self.caches.iter_mut().enumerate() {
             x = pass.block(index, &x, &mut |heads| {
@@ -173,18 +182,18 @@ impl<'a> Session<'a> {
                 cache.values.write(&cells, &heads.value)?;
                 let key = cache.keys.read(slots, positions)?;
                 let value = cache.values.read(slots, positions)?;
-                attend(engine.architecture(), &heads.query, &key, &value, &sight)
+                P::Tensor::attend(&Heads { query: heads.query.clone(), key, value }, &sight, scale)
             })?;
         }
-        pass.logits(&x.f_flatten(0, 1)?.f_index_select(0, &last)?)
+        let width = engine.architecture().width;
+        pass.logits(&x.reshape(&[count * longest, width])?.rows(&last)?)
     }
 }
 
-impl DecodeSession for Session<'_> {
+impl<P: Place> DecodeSession for Session<'_, P> {
     fn admit(&mut self) -> Result<RowId> {
         let slot = self.rows.free()?;
-        let _guard = no_grad_guard();
-        self.begin(slot).map_err(failed(OPERATION))?;
+        self.engine.place().run(|| self.begin(slot)).map_err(P::failed(OPERATION))?;
         Ok(self.rows.occupy(slot, 0))
     }
 
@@ -192,10 +201,9 @@ impl DecodeSession for Session<'_> {
         let length = self.rows.length(row)?;
         let copy = self.rows.free()?;
         let filled = self.engine.first_position() + length;
-        let _guard = no_grad_guard();
         for LayerCache { keys, values } in &mut self.caches {
             for cells in [keys, values] {
-                cells.copy(row.0, copy, filled).map_err(failed(OPERATION))?;
+                cells.copy(row.0, copy, filled).map_err(P::failed(OPERATION))?;
             }
         }
         Ok(self.rows.occupy(copy, length))
@@ -205,8 +213,8 @@ impl DecodeSession for Session<'_> {
         let appended = self.rows.appended(entries)?;
         let vocabulary = self.engine.architecture().vocabulary;
         let logits = logits.resize(entries.len(), vocabulary);
-        let _guard = no_grad_guard();
-        self.compute(&appended, logits).map_err(failed(OPERATION))?;
+        let computed = self.engine.place().run(|| self.compute(&appended, logits));
+        computed.map_err(P::failed(OPERATION))?;
         self.rows.grow(entries);
         Ok(())
     }
@@ -216,15 +224,16 @@ impl DecodeSession for Session<'_> {
     }
 }
 
-impl fmt::Debug for Session<'_> {
+impl<P: Place> fmt::Debug for Session<'_, P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Session").field("rows", &self.rows).finish_non_exhaustive()
     }
 }
 
-fn too_large(rows: usize, capacity: usize, e: tch::TchError) -> Error {
-    error(
+fn too_large<P: Place>(rows: usize, capacity: usize, e: <P::Tensor as Tensor>::Error) -> Error {
+    Error::new(
         ErrorKind::InvalidConfig,
+        P::COMPONENT,
         "open a decode session",
         format!("the keys and values of {rows} rows of {capacity} tokens do not fit the memory"),
     )

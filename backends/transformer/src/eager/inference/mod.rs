@@ -5,5 +5,5 @@ mod engine;
 mod likelihood;
 mod session;
 
-pub(crate) use engine::{Engine, parameters};
-pub(crate) use session::Session;
+pub(super) use engine::{Engine, parameters};
+pub(super) use session::Session;
