@@ -97,7 +97,7 @@ fn train(criterion: &mut Criterion) {
     const SEQUENCES: usize = 8;
     const LENGTH: usize = 256;
     let (path, _guard) = model();
-    let backend = CandleTrainBackend::new(CandleOptions::default());
+    let backend = CandleTrainBackend::new(CandleOptions::default()).unwrap();
     let mut session = backend.open(&job(&path)).expect("a session");
     let ids = |shift| (0..SEQUENCES * LENGTH).map(|index| draw(index, shift)).collect();
     let batch =

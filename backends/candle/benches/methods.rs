@@ -94,7 +94,7 @@ fn measure(model: &Path, method: &Method, gradient_checkpointing: bool) {
         work: PathBuf::new(),
         output: PathBuf::new(),
     };
-    let backend = CandleTrainBackend::new(CandleOptions::default());
+    let backend = CandleTrainBackend::new(CandleOptions::default()).unwrap();
     let mut session = backend.open(&job).expect("a session");
     let ids = |shift: usize| {
         (0..SEQUENCES * LENGTH)

@@ -81,7 +81,7 @@ fn train(base: &Path, method: Method, corpus: &Path, directory: &Path) -> Result
         work: PathBuf::new(),
         output: PathBuf::new(),
     };
-    let mut session = CandleTrainBackend::new(CandleOptions::default()).open(&job)?;
+    let mut session = CandleTrainBackend::new(CandleOptions::default())?.open(&job)?;
     let ids = |shift: u32| (0..64).map(|index| 3 + (index + shift) * 71 % 290).collect();
     let batch = TokenBatch { inputs: ids(0), targets: ids(1), sequences: 2, length: 32 };
     for _ in 0..20 {

@@ -1,37 +1,29 @@
 //! A model of this backend as a [`CausalLm`].
 
-use std::fmt;
 use std::path::Path;
-use std::sync::Arc;
 
-use detoxlm_core::adapter::AdapterDirectory;
 use detoxlm_core::causal_lm::{
-    CausalLm, CausalLmCapabilities, DecodeSession, HfTokenizer, TokenLikelihood, TokenSequence,
-    Tokenizer,
+    CausalLm, CausalLmCapabilities, DecodeSession, TokenLikelihood, TokenSequence, Tokenizer,
 };
-use detoxlm_core::{DigestBuilder, Info, ModelDirectory, Result};
-use detoxlm_transformer::material::fitting_tokenizer;
-use rayon::ThreadPool;
+use detoxlm_core::{Info, Result};
+use detoxlm_transformer::eager::EagerLm;
 
-use crate::adapters;
-use crate::checkpoint::Checkpoint;
-use crate::error::COMPONENT;
-use crate::families;
-use crate::inference::{Engine, Session};
-use crate::options::CandleOptions;
+use crate::eager::CandlePlace;
+use crate::inference::ProcessorLm;
+use crate::options::{CandleOptions, Where};
 
-/// A language model on this machine's processor, in `f32`.
+/// A language model on candle.
 ///
-/// Weights are read once and laid out for multiplication; sequences share them. Logits are
-/// batch-invariant: a row has the same bits in whatever company, on however many threads, and
-/// whether its tokens came one by one or together.
-pub struct CandleLm {
-    info: Info,
-    tokenizer: HfTokenizer,
-    engine: Engine,
-    pool: Arc<ThreadPool>,
-    /// Who the model is without an adapter.
-    base: Info,
+/// Weights are read once; sequences share them. On the processor they are laid out for multiplication, and
+/// logits are batch-invariant: a row has the same bits in whatever company, on however many threads, and
+/// whether its tokens came one by one or together. On a GPU they are not.
+#[derive(Debug)]
+pub struct CandleLm(Model);
+
+#[derive(Debug)]
+enum Model {
+    Processor(Box<ProcessorLm>),
+    Gpu(Box<EagerLm<CandlePlace>>),
 }
 
 impl CandleLm {
@@ -40,20 +32,15 @@ impl CandleLm {
     ///
     /// # Errors
     /// When a file is missing or malformed, the family or an option of its configuration is not
-    /// supported, or weights, configuration and tokenizer do not fit each other.
+    /// supported, weights, configuration and tokenizer do not fit each other, or the device is not there
+    /// or does not compute in these numbers.
     pub fn open(directory: impl AsRef<Path>, options: CandleOptions) -> Result<Self> {
-        let directory = ModelDirectory::open(directory)?;
-        let architecture = families::describe(&directory)?;
-        let tokenizer = fitting_tokenizer(&directory, &architecture)?;
-        let checkpoint = Checkpoint::open(&directory, &architecture)?;
-        let pool = options.pool()?;
-        let engine = pool.install(|| Engine::load(architecture, &checkpoint))?;
-        let info = Info::new(
-            format!("{COMPONENT}:{}", ModelDirectory::name_of(directory.path())),
-            env!("CARGO_PKG_VERSION"),
-            directory.digest()?,
-        );
-        Ok(Self { base: info.clone(), info, tokenizer, engine, pool })
+        Ok(match options.find()? {
+            Where::Processor => Self::processor(ProcessorLm::open(directory, options)?),
+            Where::Gpu(place) => {
+                Self::gpu(EagerLm::open(directory, place, env!("CARGO_PKG_VERSION"))?)
+            }
+        })
     }
 
     /// The same base model with the adapter in a directory, made by us, by PEFT (LoRA, prefix) or by
@@ -64,51 +51,49 @@ impl CandleLm {
     /// When a file is missing or malformed, or the adapter was made for another model, or has tensors
     /// whose names or shapes do not fit this one; they are named.
     pub fn with_adapter(&self, directory: impl AsRef<Path>) -> Result<Self> {
-        let directory = AdapterDirectory::open(directory)?;
-        directory.check_base(&self.base.digest)?;
-        let added = adapters::open(self.engine.architecture(), &directory)?;
-        let engine = self.pool.install(|| self.engine.adapted(&added))?;
-        let mut digest = DigestBuilder::new();
-        digest.update(self.base.digest.as_str()).update(directory.digest()?.as_str());
-        let info = Info::new(
-            format!("{}+{}", self.base.name, ModelDirectory::name_of(directory.path())),
-            env!("CARGO_PKG_VERSION"),
-            digest.finish(),
-        );
-        let (tokenizer, pool) = (self.tokenizer.clone(), Arc::clone(&self.pool));
-        Ok(Self { info, tokenizer, engine, pool, base: self.base.clone() })
+        Ok(match &self.0 {
+            Model::Processor(model) => Self::processor(model.with_adapter(directory)?),
+            Model::Gpu(model) => Self::gpu(model.with_adapter(directory)?),
+        })
+    }
+
+    fn processor(model: ProcessorLm) -> Self {
+        Self(Model::Processor(Box::new(model)))
+    }
+
+    fn gpu(model: EagerLm<CandlePlace>) -> Self {
+        Self(Model::Gpu(Box::new(model)))
+    }
+
+    fn model(&self) -> &dyn CausalLm {
+        match &self.0 {
+            Model::Processor(model) => model.as_ref(),
+            Model::Gpu(model) => model.as_ref(),
+        }
     }
 }
 
 impl CausalLm for CandleLm {
     fn info(&self) -> &Info {
-        &self.info
+        self.model().info()
     }
 
     fn capabilities(&self) -> CausalLmCapabilities {
-        let architecture = self.engine.architecture();
-        CausalLmCapabilities::new(architecture.vocabulary, self.engine.context_length())
-            .with_batch_invariance(true)
+        self.model().capabilities()
     }
 
     fn tokenizer(&self) -> &dyn Tokenizer {
-        &self.tokenizer
+        self.model().tokenizer()
     }
 
     fn decode_session(&self, rows: usize, capacity: usize) -> Result<Box<dyn DecodeSession + '_>> {
-        Ok(Box::new(Session::new(&self.engine, &self.pool, rows, capacity)?))
+        self.model().decode_session(rows, capacity)
     }
 
     fn token_likelihoods(
         &self,
         sequences: &[TokenSequence<'_>],
     ) -> Result<Vec<Vec<TokenLikelihood>>> {
-        self.pool.install(|| self.engine.token_likelihoods(sequences))
-    }
-}
-
-impl fmt::Debug for CandleLm {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("CandleLm").field("info", &self.info).finish_non_exhaustive()
+        self.model().token_likelihoods(sequences)
     }
 }

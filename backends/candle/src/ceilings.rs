@@ -1,4 +1,4 @@
-//! What bounds a model on this processor.
+//! What bounds a model on this machine.
 
 use candle_core::{Device, Tensor};
 use detoxlm_core::Result;
@@ -6,7 +6,7 @@ use detoxlm_core::benchmark::{Ceilings, fastest_per_second};
 use rayon::prelude::*;
 
 use crate::error::internal;
-use crate::options::CandleOptions;
+use crate::options::{CandleOptions, Where};
 
 /// Rows and columns of the matrices that are multiplied: more are not faster.
 const SIDE: usize = 1024;
@@ -15,8 +15,12 @@ const WORDS: usize = 32 << 20;
 /// Words that a thread reads at a time.
 const PIECE: usize = 1 << 16;
 
-/// Measures them with the products that training consists of, and the threads that it takes.
+/// Measures them where models compute: on the processor with the products that training consists of, and the
+/// threads that it takes.
 pub(crate) fn ceilings(options: CandleOptions) -> Result<Ceilings> {
+    if let Where::Gpu(place) = options.find()? {
+        return place.ceilings();
+    }
     options.pool()?.install(|| {
         Ok(Ceilings {
             operations: 2.0 * (SIDE * SIDE * SIDE) as f64 * products_per_second()?,

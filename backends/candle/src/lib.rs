@@ -51,6 +51,7 @@
 mod causal_lm;
 mod ceilings;
 mod classifier;
+mod eager;
 #[cfg(feature = "embedded")]
 mod embedded;
 mod error;
@@ -70,6 +71,7 @@ pub use detoxlm_transformer::{initialise, to_half_precision};
 
 pub use causal_lm::CandleLm;
 pub use classifier::CandleDistiller;
+pub use eager::gpu;
 #[cfg(feature = "embedded")]
 pub use embedded::write_embedded_model;
 pub use llama2c::convert_llama2c;

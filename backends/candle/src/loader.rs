@@ -6,12 +6,10 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use detoxlm_core::training::LocalTrainer;
 use detoxlm_core::{
-    Compute, Device, Error, ErrorKind, Framework, LoadOptions, ModelLoader, Precision, Registry,
-    Result, Subject, Worker, local_subject,
+    Compute, Framework, LoadOptions, ModelLoader, Registry, Result, Subject, Worker, local_subject,
 };
 
 use crate::ceilings::ceilings;
-use crate::error::error;
 use crate::options::CandleOptions;
 use crate::{CandleLm, CandleTrainBackend};
 
@@ -24,7 +22,7 @@ pub struct CandleLoader {
 }
 
 impl CandleLoader {
-    /// A loader of models that compute as `options` say.
+    /// A loader of models that compute as `options` say, unless a load has options of its own.
     ///
     /// # Errors
     /// When the system refuses a thread.
@@ -37,10 +35,8 @@ impl CandleLoader {
 impl ModelLoader for CandleLoader {
     async fn load(&self, directory: &Path, options: &LoadOptions) -> Result<Subject> {
         let path = directory.to_path_buf();
-        let resources = match options.threads {
-            Some(threads) => self.options.with_threads(threads),
-            None => self.options,
-        };
+        let mut resources = self.options;
+        resources.threads = options.threads.or(resources.threads);
         let adapter = options.adapter.clone();
         let load = move || {
             let base = CandleLm::open(path, resources)?;
@@ -54,33 +50,15 @@ impl ModelLoader for CandleLoader {
     }
 }
 
-/// Adds the framework `candle`, on every core.
+/// Adds the framework `candle`, on every core. A GPU that it is not asked for is looked for where the program
+/// was built with one, and taken where there is one.
 pub fn register(registry: &mut Registry) {
     registry.add_framework("candle", framework);
 }
 
 fn framework(compute: Compute) -> Result<Framework> {
-    check(compute)?;
-    let options = CandleOptions::default();
-    let trainer = LocalTrainer::new(CandleTrainBackend::new(options))?;
+    let options = CandleOptions::default().with_compute(compute);
+    let trainer = LocalTrainer::new(CandleTrainBackend::new(options)?)?;
     let framework = Framework::new(Arc::new(CandleLoader::new(options)?), Arc::new(trainer));
-    Ok(framework.with_ceilings(|_| ceilings(CandleOptions::default())))
-}
-
-/// There is one device and one precision, so that files need not say on which they were made.
-fn check(compute: Compute) -> Result<()> {
-    let refuse = |message: String| -> Error {
-        error(ErrorKind::Unsupported, "choose how to compute", message)
-    };
-    if !matches!(compute.device, Device::Auto | Device::Cpu) {
-        return Err(refuse(format!("it does not compute on {}", compute.device))
-            .with_key("device")
-            .with_remedy("choose cpu, or the backend tch for an NVIDIA GPU"));
-    }
-    if compute.precision != Precision::F32 {
-        return Err(refuse(format!("it does not compute in {}", compute.precision))
-            .with_key("precision")
-            .with_remedy("choose f32, or the backend tch for bf16"));
-    }
-    Ok(())
+    Ok(framework.with_ceilings(|compute| ceilings(CandleOptions::default().with_compute(compute))))
 }

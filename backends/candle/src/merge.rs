@@ -108,8 +108,9 @@ fn change(added: &AdaptationValues, update: &LowRank, input: usize, output: usiz
 }
 
 fn compare(base: &Path, adapter: &Path, merged: &Path) -> Result<MergeCheck> {
-    let expected = logits(&CandleLm::open(base, CandleOptions::default())?.with_adapter(adapter)?)?;
-    let found = logits(&CandleLm::open(merged, CandleOptions::default())?)?;
+    let open = |directory| CandleLm::open(directory, CandleOptions::default().on_processor());
+    let expected = logits(&open(base)?.with_adapter(adapter)?)?;
+    let found = logits(&open(merged)?)?;
     let pairs = expected.iter().zip(&found);
     let check = MergeCheck {
         largest_difference: pairs.map(|(a, b)| (a - b).abs()).fold(0.0, f32::max),

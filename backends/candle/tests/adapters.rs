@@ -185,7 +185,10 @@ fn train(base: &Path, method: &Method) -> Box<dyn TrainSession> {
         lora.target_modules.retain(|name| name.starts_with("c_") == is_gpt2);
     }
     let options = CandleOptions::default().with_threads(2);
-    CandleTrainBackend::new(options).open(&job(base, &method, &corpus(root.path()))).unwrap()
+    CandleTrainBackend::new(options)
+        .unwrap()
+        .open(&job(base, &method, &corpus(root.path())))
+        .unwrap()
 }
 
 fn batch(vocabulary: u32) -> TokenBatch {
@@ -338,7 +341,7 @@ fn impossible_methods_are_refused_before_any_work() {
     let refuse = |base: &str, method: Method| {
         let root = tempfile::tempdir().unwrap();
         let job = job(&fixture(base), &method, &corpus(root.path()));
-        CandleTrainBackend::new(CandleOptions::default()).open(&job).unwrap_err()
+        CandleTrainBackend::new(CandleOptions::default()).unwrap().open(&job).unwrap_err()
     };
     let lora = |target: &str| Lora { target_modules: vec![target.into()], ..Lora::default() };
     let bottleneck = |size| Bottleneck { size, ..Bottleneck::default() };

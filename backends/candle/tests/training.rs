@@ -29,7 +29,7 @@ fn job(base: &Path) -> TrainingJob {
 
 fn train(base: &Path, threads: usize) -> Box<dyn TrainSession> {
     let options = CandleOptions::default().with_threads(threads);
-    CandleTrainBackend::new(options).open(&job(base)).unwrap()
+    CandleTrainBackend::new(options).unwrap().open(&job(base)).unwrap()
 }
 
 /// Four sequences of a text that repeats.
@@ -261,7 +261,7 @@ fn a_state_that_does_not_fit_is_refused_and_changes_nothing() {
 
 #[test]
 fn a_base_that_cannot_be_trained_is_refused() {
-    let backend = CandleTrainBackend::new(CandleOptions::default().with_threads(1));
+    let backend = CandleTrainBackend::new(CandleOptions::default().with_threads(1)).unwrap();
     assert!(backend.capabilities().supports(&Method::Full {}));
     let mut bad = job(&fixture("gpt2"));
     bad.config.optimizer.beta1 = 1.0;

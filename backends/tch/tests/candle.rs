@@ -14,7 +14,10 @@ use detoxlm_tch::TchTrainBackend;
 
 fn backends() -> [Box<dyn TrainBackend>; 2] {
     let candle = CandleOptions::default().with_threads(2);
-    [Box::new(CandleTrainBackend::new(candle)), Box::new(TchTrainBackend::new(options()).unwrap())]
+    [
+        Box::new(CandleTrainBackend::new(candle).unwrap()),
+        Box::new(TchTrainBackend::new(options()).unwrap()),
+    ]
 }
 
 fn open_candle(directory: &std::path::Path) -> CandleLm {

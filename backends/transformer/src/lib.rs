@@ -1,10 +1,11 @@
-//! Decoder-only transformers as they lie on disk, for every backend of detoxlm that computes with
-//! tensors of its own.
+//! Decoder-only transformers for every backend of detoxlm that computes with tensors of its own: as they lie
+//! on disk, and what they compute.
 //!
 //! What is here has no framework: which parameters a configuration describes, their names and shapes
 //! in a checkpoint, what an adapter adds to them, and the files of all that, of models and of
-//! trainings. A backend turns an [`Architecture`](architecture::Architecture) and an
-//! [`Adaptation`](adapters::Adaptation) into computation, and knows no file.
+//! trainings. [`eager`] runs and trains them on the operations of any framework's tensors. A backend
+//! with faster ones turns an [`Architecture`](architecture::Architecture) and an
+//! [`Adaptation`](adapters::Adaptation) into computation itself. Neither knows a file.
 //!
 //! | | read | written |
 //! | --- | --- | --- |

@@ -57,7 +57,7 @@ async fn candle_loader() {
 async fn candle_trainer() {
     let (root, converted) = stories();
     for (name, base) in [("stories", converted), ("gpt2", fixture("models/gpt2"))] {
-        let trainer = LocalTrainer::new(CandleTrainBackend::new(options())).unwrap();
+        let trainer = LocalTrainer::new(CandleTrainBackend::new(options()).unwrap()).unwrap();
         let work = root.path().join(name);
         let result = conformance::trainer(&trainer, &Method::Full {}, &base, &work).await;
         assert!(result.is_ok(), "{name}: {}", result.unwrap_err());

@@ -107,6 +107,10 @@ impl<P: Place> Network<P> {
     }
 }
 
+/// What the heads of a layer have read, from their queries, keys and values.
+pub(super) type Attend<'a, P> =
+    dyn FnMut(&Heads<<P as Place>::Tensor>) -> Computed<<P as Place>::Tensor, P> + 'a;
+
 /// One forward pass.
 ///
 /// The residual stream is (sequences, tokens, width), in the numbers of the embedding.
@@ -133,7 +137,7 @@ impl<P: Place> Pass<'_, P> {
         &self,
         index: usize,
         x: &P::Tensor,
-        attend: &mut dyn FnMut(&Heads<P::Tensor>) -> Computed<P::Tensor, P>,
+        attend: &mut Attend<'_, P>,
     ) -> Computed<P::Tensor, P> {
         let Architecture { blocks, heads, head_width, .. } = &self.network.architecture;
         let block = &blocks[index];

@@ -64,17 +64,11 @@ impl<'a, P: Place> Trainee<'a, P> {
         Ok(self.head(&x, None)?.0)
     }
 
-    /// Adds the gradients of `weight * loss` for the variables, through one graph of all blocks; gives the
-    /// loss.
-    pub(super) fn through_one_graph(
-        &self,
-        variables: &[P::Tensor],
-        gradients: &mut Gradients<P>,
-        weight: f64,
-    ) -> Computed<f64, P> {
+    /// Adds gradients through one graph of all blocks; gives the loss.
+    pub(super) fn through_one_graph(&self, mut to: Gradient<'_, P>) -> Computed<f64, P> {
         let x = self.all_blocks(self.prefix()?.as_ref())?;
-        let (loss, slope) = self.head(&x, Some((weight, variables, &mut *gradients)))?;
-        x.backward(slope.as_ref(), &of(variables), gradients)?;
+        let (loss, slope) = self.head(&x, Some(&mut to))?;
+        to.add(&x, slope.as_ref(), &[])?;
         Ok(loss)
     }
 
@@ -84,39 +78,32 @@ impl<'a, P: Place> Trainee<'a, P> {
     pub(super) fn layer_by_layer(
         &self,
         detached: &Self,
-        variables: &[P::Tensor],
-        gradients: &mut Gradients<P>,
-        weight: f64,
+        mut to: Gradient<'_, P>,
     ) -> Computed<f64, P> {
         let whole = self.prefix()?;
         let prefix = whole.as_ref().map(Tensor::leaf).transpose()?;
         let kept = prefix.as_ref().map(Tensor::detach);
-        let mut inputs = vec![detached.embed()?];
+        let mut x = detached.embed()?;
+        let mut inputs = Vec::with_capacity(self.blocks());
         for index in 0..self.blocks() {
-            inputs.push(detached.block(index, &inputs[index], kept.as_ref())?);
+            let output = detached.block(index, &x, kept.as_ref())?;
+            inputs.push(std::mem::replace(&mut x, output));
         }
-        let mut slope = None;
-        let mut loss = 0.0;
+        let (loss, mut slope) = self.head(&x, Some(&mut to))?;
         for (index, input) in inputs.iter().enumerate().rev() {
-            if index == self.blocks() {
-                (loss, slope) = self.head(input, Some((weight, variables, &mut *gradients)))?;
-                continue;
-            }
             let input = input.leaf()?;
-            let mut leaves = of(variables);
-            leaves.push(&input);
-            leaves.extend(&prefix);
             let output = self.block(index, &input, prefix.as_ref())?;
-            output.backward(slope.as_ref(), &leaves, gradients)?;
-            slope = input.gradient(gradients)?;
+            let leaves: Vec<_> = prefix.iter().chain([&input]).collect();
+            to.add(&output, slope.as_ref(), &leaves)?;
+            slope = input.gradient(to.sums)?;
         }
         let embedded = self.embed()?;
         if embedded.has_gradient() {
-            embedded.backward(slope.as_ref(), &of(variables), gradients)?;
+            to.add(&embedded, slope.as_ref(), &[])?;
         }
         if let (Some(whole), Some(prefix)) = (whole, prefix) {
-            let slope = prefix.gradient(gradients)?;
-            whole.backward(slope.as_ref(), &of(variables), gradients)?;
+            let slope = prefix.gradient(to.sums)?;
+            to.add(&whole, slope.as_ref(), &[])?;
         }
         Ok(loss)
     }
@@ -155,13 +142,13 @@ impl<'a, P: Place> Trainee<'a, P> {
         })
     }
 
-    /// The mean loss from what the last block has made. With a weight, also the gradient of `weight * loss`
-    /// for it, and those for the variables are added. The logits of a few positions are held at a time, and
-    /// gone with their gradients before the next.
+    /// The mean loss from what the last block has made and, where gradients are wanted, that for what the
+    /// last block has made. The logits of a few positions are held at a time, and gone with their gradients
+    /// before the next.
     fn head(
         &self,
         x: &P::Tensor,
-        mut differentiate: Option<(f64, &[P::Tensor], &mut Gradients<P>)>,
+        mut to: Option<&mut Gradient<'_, P>>,
     ) -> Computed<(f64, Option<P::Tensor>), P> {
         let count = self.batch.count;
         let shape = x.shape();
@@ -173,17 +160,15 @@ impl<'a, P: Place> Trainee<'a, P> {
             let length = chunk.min(count - start);
             let part = states.narrow(0, start, length)?;
             let targets = self.batch.targets.narrow(0, start, length)?;
-            let Some((weight, variables, gradients)) = &mut differentiate else {
+            let Some(to) = &mut to else {
                 sums.push(self.pass.logits(&part)?.cross_entropy(&targets)?);
                 continue;
             };
             let part = part.leaf()?;
             let sum = self.pass.logits(&part)?.cross_entropy(&targets)?;
             sums.push(sum.detach());
-            let mut leaves = of(variables);
-            leaves.push(&part);
-            sum.scale(*weight / count as f64)?.backward(None, &leaves, gradients)?;
-            slopes.extend(part.gradient(gradients)?);
+            to.add(&sum.scale(to.weight / count as f64)?, None, &[&part])?;
+            slopes.extend(part.gradient(to.sums)?);
         }
         let mut total = 0.0;
         for sum in sums {
@@ -197,10 +182,27 @@ impl<'a, P: Place> Trainee<'a, P> {
     }
 }
 
+/// Where gradients are added up.
 pub(super) type Gradients<P> = <<P as Place>::Tensor as Tensor>::Gradients;
 
-fn of<T>(variables: &[T]) -> Vec<&T> {
-    variables.iter().collect()
+/// The gradients of `weight * loss` for the variables, on their way to the sums of them.
+pub(super) struct Gradient<'a, P: Place> {
+    pub(super) weight: f64,
+    pub(super) variables: &'a [P::Tensor],
+    pub(super) sums: &'a mut Gradients<P>,
+}
+
+impl<P: Place> Gradient<'_, P> {
+    /// Adds those that come through a result, and those for other leaves of its graph.
+    fn add(
+        &mut self,
+        result: &P::Tensor,
+        slope: Option<&P::Tensor>,
+        others: &[&P::Tensor],
+    ) -> Computed<(), P> {
+        let leaves: Vec<_> = self.variables.iter().chain(others.iter().copied()).collect();
+        result.backward(slope, &leaves, self.sums)
+    }
 }
 
 /// Positions whose logits are held at a time.

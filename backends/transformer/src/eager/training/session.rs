@@ -8,7 +8,7 @@ use detoxlm_core::training::{BatchLoss, ParameterCounts, TokenBatch, TrainSessio
 use detoxlm_core::{Error, ErrorKind, ModelDirectory, Precision, Result};
 
 use super::adamw::{AdamW, State};
-use super::backward::{Batch, Gradients, Trainee};
+use super::backward::{Batch, Gradient, Gradients, Trainee};
 use crate::adapters::{AddedMethod, STORED_PREFIX};
 use crate::architecture::{Architecture, Parameter, ParameterSpec};
 use crate::checkpoint::Checkpoint;
@@ -131,11 +131,12 @@ impl<P: Place> Session<P> {
         let Self { network, variables, gradients, .. } = self;
         let batch = Batch::upload(batch, network)?;
         let trainee = Trainee::new(network, &parameters, &batch, seed)?;
+        let to = Gradient { weight, variables, sums: gradients };
         if !self.layer_by_layer {
-            return trainee.through_one_graph(variables, gradients, weight);
+            return trainee.through_one_graph(to);
         }
         let detached = Trainee::new(network, &detached, &batch, seed)?;
-        trainee.layer_by_layer(&detached, variables, gradients, weight)
+        trainee.layer_by_layer(&detached, to)
     }
 
     /// The loss alone.

@@ -12,6 +12,8 @@ macro_rules! features {
 pub(super) fn findings() -> Vec<Finding> {
     let features = features! {
         "candle": "GPT-2 and Llama families, generation and training",
+        "candle-cuda": "the same on NVIDIA GPUs",
+        "candle-metal": "the same on Apple's GPUs",
         "defaults": "the embedded model and classifier, and `quickstart`",
         "hub": "models by their name on the Hugging Face Hub",
         "onnx": "ONNX classifiers on the pure-Rust engine",

@@ -16,6 +16,7 @@ pub(super) async fn findings(session: &Session) -> Vec<Finding> {
     findings.extend(perspective());
     findings.extend(hub());
     findings.push(nvidia());
+    findings.extend(candle());
     findings.extend(libtorch());
     findings
 }
@@ -102,6 +103,26 @@ fn hub() -> Option<Finding> {
 
 #[cfg(not(feature = "hub"))]
 const fn hub() -> Option<Finding> {
+    None
+}
+
+/// What candle computes on.
+#[cfg(feature = "candle")]
+fn candle() -> Option<Finding> {
+    let name = "candle";
+    Some(match detoxlm::candle::gpu() {
+        Ok(Some(gpu)) => Finding::ready(name, format!("computes on the processor and on {gpu}")),
+        Ok(None) => Finding::ready(name, "computes on the processor: it was built without GPUs"),
+        Err(error) => Finding::absent(
+            name,
+            format!("computes on the processor alone: {error}"),
+            "for a GPU, see that its driver is there and that this program may use it",
+        ),
+    })
+}
+
+#[cfg(not(feature = "candle"))]
+const fn candle() -> Option<Finding> {
     None
 }
 
