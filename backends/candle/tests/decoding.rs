@@ -234,7 +234,7 @@ fn sessions_and_sequences_beyond_the_context_are_refused() {
     );
     refused(
         model.decode_session(usize::MAX / 4096, 192),
-        ErrorKind::InvalidConfig,
+        ErrorKind::OutOfMemory,
         &["do not fit the memory"],
     );
     refused(

@@ -24,7 +24,7 @@ pub(crate) fn failed(operation: &'static str) -> impl Fn(TchError) -> Error {
         // A trace of C++ functions follows.
         let message = text.lines().next().unwrap_or_default().to_owned();
         if text.contains("out of memory") || text.contains("can't allocate memory") {
-            return error(ErrorKind::InvalidConfig, operation, message)
+            return error(ErrorKind::OutOfMemory, operation, message)
                 .with_remedy("use smaller batches or fewer rows, or gradient_checkpointing")
                 .with_source(e);
         }

@@ -19,6 +19,7 @@
 pub mod adapters;
 pub mod architecture;
 pub mod beginnings;
+pub mod cache_memory;
 pub mod checkpoint;
 pub mod eager;
 mod error;

@@ -30,6 +30,8 @@ pub enum ErrorKind {
     Diverged,
     /// Reading or writing failed: permissions, a full disk.
     Io,
+    /// A device has less memory left than is wanted.
+    OutOfMemory,
     /// A service is temporarily unreachable or overloaded; the same call may succeed later.
     Unavailable,
     /// A service refuses the caller: key, quota, permission.

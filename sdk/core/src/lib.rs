@@ -17,6 +17,7 @@ pub mod corpus;
 pub mod distillation;
 pub mod evaluation;
 pub mod files;
+pub mod memory;
 pub mod prompts;
 pub mod rating;
 pub mod report;

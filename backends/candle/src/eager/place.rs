@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use candle_core::{Device as CandleDevice, Tensor as Candle, bail};
+use candle_core::{Device as CandleDevice, Tensor as Candle};
 use detoxlm_core::{Compute, Device, Error, ErrorKind, Precision, Result};
 use detoxlm_transformer::eager::{Computed, Place, Tensor as _};
 use rayon::ThreadPool;
@@ -136,14 +136,6 @@ impl Place for CandlePlace {
     }
 
     fn zeros(&self, shape: &[usize], precision: Precision) -> Computed<CandleTensor, Self> {
-        let count = shape.iter().try_fold(1_usize, |count, &size| count.checked_mul(size));
-        let is_too_large = |count| {
-            // candle would end the program where the processor has too little.
-            self.device.is_cpu() && Vec::<f32>::new().try_reserve_exact(count).is_err()
-        };
-        if count.is_none_or(is_too_large) {
-            bail!("{shape:?} zeros do not fit the memory");
-        }
         Candle::zeros(shape, dtype(precision), &self.device).map(CandleTensor)
     }
 
@@ -164,9 +156,9 @@ impl Place for CandlePlace {
         move |e| {
             let text = e.to_string();
             let text = text.lines().next().unwrap_or_default().to_owned();
-            let is_full = ["OUT_OF_MEMORY", "out of memory", "do not fit the memory"];
+            let is_full = ["OUT_OF_MEMORY", "out of memory"];
             if is_full.iter().any(|full| text.contains(full)) {
-                return error(ErrorKind::InvalidConfig, operation, text)
+                return error(ErrorKind::OutOfMemory, operation, text)
                     .with_remedy("use smaller batches or fewer rows, or gradient_checkpointing")
                     .with_source(e);
             }

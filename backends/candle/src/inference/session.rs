@@ -5,13 +5,14 @@ use std::fmt;
 use candle_fused_ops::infer::KvCache;
 use detoxlm_core::causal_lm::{DecodeSession, Logits, RowId, RowTokens};
 use detoxlm_core::{Error, ErrorKind, Result};
+use detoxlm_transformer::cache_memory::CacheMemory;
 use detoxlm_transformer::rows::Rows;
 use rayon::ThreadPool;
 use rayon::prelude::*;
 
 use super::engine::{Engine, Piece};
 use super::scratch::Scratch;
-use crate::error::{error, internal};
+use crate::error::{COMPONENT, error, internal};
 
 const OPERATION: &str = "decode";
 
@@ -35,7 +36,13 @@ impl<'a> Session<'a> {
     ) -> Result<Self> {
         let vocabulary = engine.architecture().vocabulary;
         let table = Rows::new(rows, capacity, engine.context_length(), vocabulary)?;
-        check_memory(engine, rows, capacity)?;
+        let memory = CacheMemory {
+            component: COMPONENT,
+            architecture: engine.architecture(),
+            prefix: engine.first_position(),
+            number: size_of::<f32>(),
+        };
+        memory.check_processor(rows, capacity)?;
         Ok(Self {
             engine,
             pool,
@@ -108,30 +115,6 @@ impl fmt::Debug for Session<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Session").field("rows", &self.rows).finish_non_exhaustive()
     }
-}
-
-/// Fails if the system would not lend the memory of the caches, which the allocator answers by
-/// ending the process. It is asked for address space only, and gets it back at once.
-fn check_memory(engine: &Engine, rows: usize, capacity: usize) -> Result<()> {
-    let architecture = engine.architecture();
-    let wanted = [
-        2 * architecture.blocks.len(),
-        architecture.kv_heads * architecture.head_width,
-        rows,
-        engine.first_position() + capacity,
-    ]
-    .into_iter()
-    .try_fold(1_usize, usize::checked_mul);
-    let lent = wanted.is_some_and(|floats| Vec::<f32>::new().try_reserve_exact(floats).is_ok());
-    if lent {
-        return Ok(());
-    }
-    Err(error(
-        ErrorKind::InvalidConfig,
-        "open a decode session",
-        format!("the keys and values of {rows} rows of {capacity} tokens do not fit the memory"),
-    )
-    .with_remedy("open it with fewer rows or a smaller capacity"))
 }
 
 pub(super) fn foreign_token(engine: &Engine, token: u32) -> Error {

@@ -53,7 +53,8 @@ pub trait CausalLm: Debug + Send + Sync + 'static {
     /// Opens a session with room for `rows` sequences of up to `capacity` tokens each.
     ///
     /// # Errors
-    /// When `capacity` exceeds the context length, or the memory cannot be had.
+    /// When `capacity` exceeds the context length, or, as [`ErrorKind::OutOfMemory`](crate::ErrorKind), the
+    /// memory cannot be had: whoever opens it may then ask for fewer rows.
     fn decode_session(&self, rows: usize, capacity: usize) -> Result<Box<dyn DecodeSession + '_>>;
 
     /// For each sequence, the likelihoods of its tokens from number `from` on, each given all tokens

@@ -4,19 +4,13 @@ use std::collections::VecDeque;
 
 use crate::causal_lm::{CausalLm, DecodeSession, Logits, RowId, RowTokens, Tokenizer};
 use crate::decoding::local::prompt_tokens;
+use crate::decoding::rows::Rows;
 use crate::decoding::sampler::Sampler;
 use crate::random::{CounterRng, Domain};
 use crate::worker::Cancellation;
 use crate::{
     Error, ErrorKind, Event, FinishReason, Generation, GenerationRequest, Observer, Result,
 };
-
-/// How to decode.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct BatchOptions {
-    /// The most sequences at once.
-    pub(super) rows: usize,
-}
 
 /// A request, ready to be decoded.
 struct Plan<'a> {
@@ -43,11 +37,12 @@ struct Active {
     tokens: Vec<u32>,
 }
 
-/// Answers all requests; see the contract of [`Generator`](crate::Generator).
+/// Answers all requests, with as many sequences at once as there are rows; see the contract of
+/// [`Generator`](crate::Generator).
 pub(super) fn generate(
     model: &dyn CausalLm,
     requests: &[GenerationRequest],
-    options: &BatchOptions,
+    rows: &Rows,
     cancellation: &Cancellation,
     observer: &dyn Observer,
 ) -> Result<Vec<Vec<Generation>>> {
@@ -58,10 +53,11 @@ pub(super) fn generate(
     };
     // A prompt with several samples holds a row of its own until its last sample takes it over.
     let shares = plans.iter().any(|plan| plan.request.samples > 1);
-    let rows = options.rows.min(samples).max(if shares { 2 } else { 1 });
+    let least = if shares { 2 } else { 1 };
+    let (session, rows) = rows.open(model, least..=samples.max(least), capacity, observer)?;
     let mut batch = Batch {
         tokenizer: model.tokenizer(),
-        session: model.decode_session(rows, capacity)?,
+        session,
         plans: &plans,
         waiting: (0..plans.len()).filter(|&i| plans[i].request.samples > 0).collect(),
         roots: VecDeque::new(),

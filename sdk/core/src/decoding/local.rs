@@ -3,7 +3,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use crate::causal_lm::CausalLm;
-use crate::decoding::batch::{BatchOptions, generate};
+use crate::decoding::batch::generate;
+use crate::decoding::rows::Rows;
 use crate::worker::Worker;
 use crate::{
     Error, Generation, GenerationRequest, Generator, GeneratorCapabilities, Info, LoadOptions,
@@ -20,7 +21,7 @@ pub struct LocalGenerator {
     capabilities: GeneratorCapabilities,
     observer: Arc<dyn Observer>,
     worker: Worker,
-    rows: usize,
+    rows: Arc<Rows>,
 }
 
 impl LocalGenerator {
@@ -39,20 +40,22 @@ impl LocalGenerator {
             capabilities: GeneratorCapabilities::new(),
             observer: Arc::new(Silent),
             worker,
-            rows: 0,
+            rows: Arc::new(Rows::new(0)),
         };
         Ok(generator.with_rows(Self::DEFAULT_ROWS))
     }
 
     /// Sets how many sequences are decoded at once (at least 1). Memory grows with it, and text does
-    /// not depend on it if the model is batch-invariant.
+    /// not depend on it if the model is batch-invariant. Where the memory has no room for them, fewer are,
+    /// which the observer is warned of.
     #[must_use]
     pub fn with_rows(mut self, rows: usize) -> Self {
         let model = self.model.capabilities();
-        self.rows = rows.max(1);
+        let rows = rows.max(1);
+        self.rows = Arc::new(Rows::new(rows));
         self.capabilities = GeneratorCapabilities::new()
             .with_context_length(model.context_length)
-            .with_batch(self.rows)
+            .with_batch(rows)
             .with_batch_invariance(model.batch_invariant);
         self
     }
@@ -86,11 +89,9 @@ impl Generator for LocalGenerator {
         let model = Arc::clone(&self.model);
         let observer = Arc::clone(&self.observer);
         let requests = requests.to_vec();
-        let options = BatchOptions { rows: self.rows };
+        let rows = Arc::clone(&self.rows);
         self.worker
-            .run(move |cancellation| {
-                generate(&*model, &requests, &options, cancellation, &*observer)
-            })
+            .run(move |cancellation| generate(&*model, &requests, &rows, cancellation, &*observer))
             .await
     }
 }

@@ -6,6 +6,7 @@
 mod batch;
 mod likelihood;
 mod local;
+mod rows;
 mod sampler;
 mod subject;
 #[cfg(test)]

@@ -1,10 +1,10 @@
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use crate::causal_lm::{CausalLm, Likelihood, TokenSequence};
 use crate::testing::{BigramLm, ByteTokenizer};
 use crate::{
-    ErrorKind, FinishReason, GenerationRequest, Generator, LocalGenerator, LocalLikelihood,
-    Sampling,
+    ErrorKind, Event, FinishReason, GenerationRequest, Generator, LocalGenerator, LocalLikelihood,
+    Observer, Sampling,
 };
 
 fn request(id: u64, prompt: &str, samples: usize, max_new_tokens: usize) -> GenerationRequest {
@@ -56,6 +56,37 @@ async fn a_full_context_is_said_and_a_prompt_without_room_is_refused() {
     let error = generator.generate(&[request(7, "abcdefghi", 1, 1)]).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InvalidInput);
     assert_eq!(error.key(), Some("request 7"));
+}
+
+#[derive(Debug, Default)]
+struct Warnings(Mutex<Vec<String>>);
+
+impl Observer for Warnings {
+    fn observe(&self, event: &Event<'_>) {
+        if let Event::Warning { message } = event {
+            self.0.lock().unwrap().push((*message).to_owned());
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_does_not_fit_the_memory_is_decoded_in_fewer_rows() {
+    let requests: Vec<_> = (0..40).map(|id| request(id, "ab", 2, 30)).collect();
+    let expected = generator(64).generate(&requests).await.unwrap();
+    let warnings = Arc::new(Warnings::default());
+    // Rows have 33 tokens each; of 64, halved twice, 16 fit.
+    let small = Arc::new(BigramLm::new(1).with_memory(20 * 33));
+    let generator =
+        LocalGenerator::new(small).unwrap().with_observer(Arc::<Warnings>::clone(&warnings));
+    for _ in 0..2 {
+        assert_eq!(generator.generate(&requests).await.unwrap(), expected);
+    }
+    let said = "64 sequences of 33 tokens do not fit the memory: 16 are decoded at once";
+    assert_eq!(*warnings.0.lock().unwrap(), [said]);
+
+    let full = Arc::new(BigramLm::new(1).with_memory(20));
+    let error = LocalGenerator::new(full).unwrap().generate(&requests).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::OutOfMemory);
 }
 
 #[tokio::test]

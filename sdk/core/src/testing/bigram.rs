@@ -27,6 +27,8 @@ pub struct BigramLm {
     pub(super) table: Vec<f32>,
     info: Info,
     context_length: usize,
+    /// The most tokens of all rows of a session together.
+    memory: Option<usize>,
 }
 
 impl BigramLm {
@@ -50,7 +52,14 @@ impl BigramLm {
 
     pub(super) fn from_table(table: Vec<f32>) -> Self {
         let info = Info::new("bigram", "1", Digest::of(bytes_of(&table)));
-        Self { table, info, context_length: 128 }
+        Self { table, info, context_length: 128, memory: None }
+    }
+
+    /// Has room for so many tokens, of all rows of a session together (for any number by default).
+    #[must_use]
+    pub const fn with_memory(mut self, tokens: usize) -> Self {
+        self.memory = Some(tokens);
+        self
     }
 
     /// Sets the context length in tokens (128 by default).
@@ -133,6 +142,10 @@ impl CausalLm for BigramLm {
 
     fn decode_session(&self, rows: usize, capacity: usize) -> Result<Box<dyn DecodeSession + '_>> {
         self.check_length(capacity)?;
+        if self.memory.is_some_and(|memory| rows.saturating_mul(capacity) > memory) {
+            let message = format!("{rows} rows of {capacity} tokens do not fit the memory");
+            return Err(Error::new(ErrorKind::OutOfMemory, "bigram", "open a session", message));
+        }
         Ok(Box::new(BigramSession { model: self, lengths: vec![None; rows], capacity }))
     }
 

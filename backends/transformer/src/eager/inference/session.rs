@@ -3,10 +3,11 @@
 use std::fmt;
 
 use detoxlm_core::causal_lm::{DecodeSession, Logits, RowId, RowTokens};
-use detoxlm_core::{Error, ErrorKind, Result};
+use detoxlm_core::{Precision, Result};
 
 use super::cache::{LayerCache, Slots};
 use super::engine::Engine;
+use crate::cache_memory::CacheMemory;
 use crate::eager::attention::{Heads, Sight};
 use crate::eager::ids::id;
 use crate::eager::place::Place;
@@ -49,10 +50,21 @@ impl<'a, P: Place> Session<'a, P> {
         let table = Rows::new(rows, capacity, engine.context_length(), vocabulary)?;
         let room = engine.first_position() + capacity;
         let place = &engine.network.place;
+        let memory = CacheMemory {
+            component: P::COMPONENT,
+            architecture,
+            prefix: engine.first_position(),
+            number: if place.precision() == Precision::Bf16 { 2 } else { 4 },
+        };
+        memory.bytes(rows, capacity)?;
+        // A GPU says by itself what it has no room for.
+        if !place.is_gpu() {
+            memory.check_processor(rows, capacity)?;
+        }
         let caches = (0..architecture.blocks.len())
             .map(|_| LayerCache::new(architecture, rows, room, place))
             .collect::<Computed<_, P>>()
-            .map_err(|e| too_large::<P>(rows, capacity, e))?;
+            .map_err(|e| memory.refused(rows, capacity).with_source(e))?;
         Ok(Self { engine, caches, room, slots: rows, rows: table })
     }
 
@@ -228,15 +240,4 @@ impl<P: Place> fmt::Debug for Session<'_, P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Session").field("rows", &self.rows).finish_non_exhaustive()
     }
-}
-
-fn too_large<P: Place>(rows: usize, capacity: usize, e: <P::Tensor as Tensor>::Error) -> Error {
-    Error::new(
-        ErrorKind::InvalidConfig,
-        P::COMPONENT,
-        "open a decode session",
-        format!("the keys and values of {rows} rows of {capacity} tokens do not fit the memory"),
-    )
-    .with_remedy("open it with fewer rows or a smaller capacity")
-    .with_source(e)
 }

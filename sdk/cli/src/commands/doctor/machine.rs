@@ -3,6 +3,8 @@
 use std::fs;
 use std::thread::available_parallelism;
 
+use detoxlm::memory;
+
 use super::Finding;
 use crate::text::bytes;
 
@@ -11,7 +13,7 @@ pub(super) fn findings() -> Vec<Finding> {
     let model = field("/proc/cpuinfo", "model name").unwrap_or_else(|| "processor".to_owned());
     let mut findings = vec![Finding::ready("processor", format!("{model}, {cores} threads"))];
     findings.push(Finding::ready("vectors", vectors().join(", ")));
-    if let Some((total, available)) = memory() {
+    if let (Some(total), Some(available)) = (memory::total(), memory::available()) {
         let detail = format!("{}, of which {} are free", bytes(total), bytes(available));
         findings.push(Finding::ready("memory", detail));
     }
@@ -33,15 +35,6 @@ fn vectors() -> Vec<&'static str> {
         }
     }
     vec!["portable code"]
-}
-
-/// Bytes of memory, and of what is available of it, where the system tells.
-fn memory() -> Option<(u64, u64)> {
-    let of = |name| {
-        let field = field("/proc/meminfo", name)?;
-        field.strip_suffix("kB")?.trim().parse::<u64>().ok().map(|kib| kib * 1024)
-    };
-    Some((of("MemTotal")?, of("MemAvailable")?))
 }
 
 /// The first value of this name in a file of `name: value`.
