@@ -5,20 +5,20 @@ mod common;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use common::{assert_close, configure, copy_of, fixture, greedy, open, rewrite, step, tensors};
+use common::{configure, copy_of, open, rewrite, tensors};
 use detoxlm_candle::{CandleLm, CandleOptions, CandleTrainBackend, merge};
 use detoxlm_core::causal_lm::CausalLm;
 use detoxlm_core::training::{
-    Bottleneck, BottleneckSize, Lora, Method, Placement, Prefix, TokenBatch, TrainBackend,
-    TrainSession, TrainingConfig, TrainingJob,
+    Bottleneck, BottleneckSize, Lora, Method, Placement, Prefix, TrainBackend, TrainSession,
+    TrainingConfig, TrainingJob,
 };
 use detoxlm_core::{ErrorKind, ModelDirectory};
+use detoxlm_test_models::{
+    TEXT, TOLERANCE, adapters, assert_close, batch, corpus, exported, fixture, greedy, log_probs,
+    logits,
+};
 use serde::Deserialize;
 use serde_json::Value;
-
-/// Of logits in `f32`.
-const TOLERANCE: f32 = 1e-4;
-const TEXT: &str = "The river runs past the old mill. In spring the children look for frogs there.";
 
 /// What the Python library computes with an adapter.
 #[derive(Deserialize)]
@@ -30,10 +30,6 @@ struct Expected {
     token_log_probs: Vec<f32>,
     base_logits: Vec<f32>,
     merged_logits_last: Option<Vec<f32>>,
-}
-
-fn adapters() -> PathBuf {
-    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/fixtures/adapters")).to_path_buf()
 }
 
 /// Every fixture and what is expected of it.
@@ -50,18 +46,6 @@ fn fixtures() -> Vec<(String, PathBuf, Expected)> {
         .collect();
     fixtures.sort_by(|a, b| a.0.cmp(&b.0));
     fixtures
-}
-
-/// The logits after every token.
-fn logits(model: &CandleLm, tokens: &[u32]) -> Vec<Vec<f32>> {
-    let mut session = model.decode_session(1, tokens.len()).unwrap();
-    let row = session.admit().unwrap();
-    tokens.iter().map(|&token| step(session.as_mut(), row, &[token])).collect()
-}
-
-fn log_probs(model: &CandleLm, tokens: &[u32]) -> Vec<f32> {
-    let likelihoods = model.token_likelihoods(&[tokens.into()]).unwrap().remove(0);
-    likelihoods.iter().map(|token| token.log_prob).collect()
 }
 
 #[test]
@@ -136,25 +120,9 @@ fn a_row_has_the_same_bits_in_whatever_company() {
     }
 }
 
+/// Those that add something to a base.
 fn methods() -> Vec<Method> {
-    vec![
-        Method::Lora(Lora::default()),
-        Method::Lora(Lora {
-            rank: 2,
-            rank_stabilized: true,
-            target_modules: vec!["c_proj".into(), "q_proj".into(), "v_proj".into()],
-            ..Lora::default()
-        }),
-        Method::Bottleneck(Bottleneck::default()),
-        Method::Bottleneck(Bottleneck {
-            placement: Placement::Pfeiffer,
-            // Does not divide the width.
-            size: BottleneckSize::Width(5),
-            ..Bottleneck::default()
-        }),
-        Method::Prefix(Prefix { length: 6, projection_width: None }),
-        Method::Prefix(Prefix { length: 4, projection_width: Some(9) }),
-    ]
+    detoxlm_test_models::methods().into_iter().filter(Method::makes_adapter).collect()
 }
 
 fn job(base: &Path, method: &Method, corpus: &Path) -> TrainingJob {
@@ -170,37 +138,12 @@ fn job(base: &Path, method: &Method, corpus: &Path) -> TrainingJob {
     }
 }
 
-fn corpus(root: &Path) -> PathBuf {
-    let path = root.join("corpus.jsonl");
-    fs::write(&path, serde_json::json!({"text": TEXT}).to_string()).unwrap();
-    path
+fn backend() -> CandleTrainBackend {
+    CandleTrainBackend::new(CandleOptions::default().with_threads(2)).unwrap()
 }
 
 fn train(base: &Path, method: &Method) -> Box<dyn TrainSession> {
-    let root = tempfile::tempdir().unwrap();
-    // Only the names that the family has.
-    let mut method = method.clone();
-    if let Method::Lora(lora) = &mut method {
-        let is_gpt2 = base.ends_with("gpt2");
-        lora.target_modules.retain(|name| name.starts_with("c_") == is_gpt2);
-    }
-    let options = CandleOptions::default().with_threads(2);
-    CandleTrainBackend::new(options)
-        .unwrap()
-        .open(&job(base, &method, &corpus(root.path())))
-        .unwrap()
-}
-
-fn batch(vocabulary: u32) -> TokenBatch {
-    let ids =
-        |shift: u32| (0..2 * 32).map(|index| 3 + (index + shift) * 71 % (vocabulary - 3)).collect();
-    TokenBatch { inputs: ids(0), targets: ids(1), sequences: 2, length: 32 }
-}
-
-fn exported(session: &dyn TrainSession) -> tempfile::TempDir {
-    let directory = tempfile::tempdir().unwrap();
-    session.export(directory.path()).unwrap();
-    directory
+    detoxlm_test_models::train(&backend(), base, method, TrainingConfig::default())
 }
 
 #[test]
@@ -239,7 +182,7 @@ fn what_was_trained_computes_the_same_when_it_is_loaded() {
     for name in ["gpt2", "llama3", "qwen2-bf16-sharded"] {
         let directory = fixture(name);
         let base = open(&directory);
-        let batch = batch(base.tokenizer().size() as u32);
+        let batch = batch(0..2);
         for method in methods() {
             let mut session = train(&directory, &method);
             let before = session.evaluate(&batch).unwrap().mean;

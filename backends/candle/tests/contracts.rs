@@ -2,10 +2,11 @@
 
 mod common;
 
-use common::{MODELS, fixture, open};
+use common::open;
 use detoxlm_candle::register;
 use detoxlm_core::training::{Bottleneck, Lora, Method, Prefix};
 use detoxlm_core::{Compute, Device, ErrorKind, Precision, Registry};
+use detoxlm_test_models::{MODELS, fixture};
 
 fn registry() -> Registry {
     let mut registry = Registry::new();

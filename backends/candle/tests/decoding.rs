@@ -2,10 +2,11 @@
 
 mod common;
 
-use common::{MODELS, expected, fixture, open, step};
+use common::open;
 use detoxlm_candle::{CandleLm, CandleOptions};
 use detoxlm_core::causal_lm::{CausalLm, Logits, RowId, RowTokens, TokenLikelihood, TokenSequence};
 use detoxlm_core::{ErrorKind, Result};
+use detoxlm_test_models::{MODELS, expected, fixture, step};
 
 fn bits(logits: &[f32]) -> Vec<u32> {
     logits.iter().map(|logit| logit.to_bits()).collect()
@@ -172,7 +173,7 @@ fn likelihoods_are_those_of_decoding_for_ragged_sequences() {
             let sum: f64 = logits.iter().map(|logit| f64::from(logit - highest).exp()).sum();
             let log_prob = f64::from(logits[pair[1] as usize] - highest) - sum.ln();
             assert!((f64::from(token.log_prob) - log_prob).abs() < 1e-5);
-            assert_eq!(token.is_greedy, common::argmax(&logits) == pair[1]);
+            assert_eq!(token.is_greedy, detoxlm_test_models::argmax(&logits) == pair[1]);
         }
     }
     assert_eq!(rated[0], rated[6]);

@@ -5,10 +5,11 @@ mod common;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use common::{fixture, greedy, open};
+use common::open;
 use detoxlm_candle::{CandleLm, convert_llama2c};
 use detoxlm_core::causal_lm::CausalLm;
 use detoxlm_core::{ErrorKind, Result};
+use detoxlm_test_models::{fixture, greedy};
 
 /// What llama2.c's README shows for `./run stories260K.bin -z tok512.bin -t 0.0`.
 const STORY: &str = "\

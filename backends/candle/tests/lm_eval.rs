@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use common::{fixture, open};
+use common::open;
 use detoxlm_candle::CandleLm;
 use detoxlm_core::causal_lm::{CausalLm, ContinuationLikelihood};
 use detoxlm_core::evaluation::{
@@ -15,6 +15,7 @@ use detoxlm_core::evaluation::{
     TaskSet, TaskSettings, TextSet,
 };
 use detoxlm_core::{Evaluation, LocalGenerator, LocalLikelihood, Silent, Subject};
+use detoxlm_test_models::fixture;
 use serde::Deserialize;
 use serde_json::Value;
 

@@ -68,7 +68,7 @@ fn settings_in_the_words_of_transformers_4_are_understood() {
         let model = open(directory);
         let mut session = model.decode_session(1, 8).unwrap();
         let row = session.admit().unwrap();
-        common::step(session.as_mut(), row, &prompt)
+        detoxlm_test_models::step(session.as_mut(), row, &prompt)
     };
     let before = logits(copy.path());
     let mut scaling: Value =

@@ -5,10 +5,11 @@ mod common;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use common::{fixture, open};
+use common::open;
 use detoxlm_candle::{CandleLm, initialise, to_half_precision, write_embedded_model};
 use detoxlm_core::causal_lm::CausalLm;
 use detoxlm_core::{Digest, ErrorKind};
+use detoxlm_test_models::fixture;
 use safetensors::{Dtype, SafeTensors};
 
 /// What describes the fixture's model, without its weights.

@@ -4,12 +4,10 @@ mod common;
 
 use std::path::Path;
 
-use common::{assert_close, copy_of, expected, fixture, greedy, open, rewrite, step};
+use common::{copy_of, open, rewrite};
 use detoxlm_candle::convert_llama2c;
 use detoxlm_core::causal_lm::CausalLm;
-
-/// Of logits in `f32`.
-const TOLERANCE: f32 = 1e-4;
+use detoxlm_test_models::{TOLERANCE, assert_close, expected, fixture, greedy, step};
 
 fn assert_parity(directory: &Path, name: &str) {
     let expected = expected(name);

@@ -5,13 +5,14 @@ mod common;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use common::{MODELS, assert_close, configure, copy_of, fixture, open, tensors};
+use common::{configure, copy_of, open, tensors};
 use detoxlm_candle::{CandleOptions, CandleTrainBackend};
 use detoxlm_core::causal_lm::{CausalLm, TokenSequence};
 use detoxlm_core::training::{
     Method, TokenBatch, TrainBackend, TrainSession, TrainingConfig, TrainingJob,
 };
 use detoxlm_core::{Error, ErrorKind};
+use detoxlm_test_models::{MODELS, assert_close, fixture};
 use serde_json::{Value, json};
 
 fn job(base: &Path) -> TrainingJob {
@@ -183,7 +184,7 @@ fn who_trains_what() {
     assert_eq!(parameters.total, 16_384 + 2 * (12_288 + 416) + 64);
     assert_eq!(parameters.trainable, parameters.total);
     assert_eq!((session.context_length(), session.vocabulary()), (192, 320));
-    let expected = common::expected("gpt2");
+    let expected = detoxlm_test_models::expected("gpt2");
     assert_eq!(session.tokenizer().encode(&expected.text).unwrap(), expected.text_ids);
 }
 

@@ -3,14 +3,14 @@
 
 mod common;
 
-use common::{
-    MODELS, assert_close, batch, exported, fixture, fixtures, greedy, logits, methods, open,
-    options, state, train,
-};
+use common::{open, options};
 use detoxlm_candle::{CandleLm, CandleOptions, CandleTrainBackend};
 use detoxlm_core::causal_lm::CausalLm;
 use detoxlm_core::training::{TrainBackend, TrainSession, TrainingConfig};
 use detoxlm_tch::TchTrainBackend;
+use detoxlm_test_models::{
+    MODELS, assert_close, batch, exported, fixture, fixtures, greedy, logits, methods, state, train,
+};
 
 fn backends() -> [Box<dyn TrainBackend>; 2] {
     let candle = CandleOptions::default().with_threads(2);
@@ -31,12 +31,16 @@ fn greedy_text_is_the_same() {
     for prompt in ["The old man", "She said that", "Why would anybody", "In the morning"] {
         let mut tokens = vec![candle.tokenizer().bos()];
         tokens.extend(candle.tokenizer().encode(prompt).unwrap());
-        let expected = greedy(&candle, &tokens, 100);
-        assert_eq!(greedy(&tch, &tokens, 100), expected, "{prompt}");
+        let expected = greedy(&candle, &tokens, 100, None);
+        assert_eq!(greedy(&tch, &tokens, 100, None), expected, "{prompt}");
     }
     for name in MODELS {
         let (candle, tch) = (open_candle(&fixture(name)), open(&fixture(name)));
-        assert_eq!(greedy(&tch, &[5, 9, 11], 50), greedy(&candle, &[5, 9, 11], 50), "{name}");
+        assert_eq!(
+            greedy(&tch, &[5, 9, 11], 50, None),
+            greedy(&candle, &[5, 9, 11], 50, None),
+            "{name}"
+        );
     }
 }
 

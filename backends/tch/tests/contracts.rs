@@ -3,11 +3,12 @@
 
 mod common;
 
-use common::{MODELS, adapters, compute, fixture, open};
+use common::{compute, open};
 use detoxlm_core::training::{Bottleneck, Lora, Method, Prefix};
 use detoxlm_core::{
     Compute, Device, ErrorKind, Framework, LoadOptions, Precision, Registry, Result,
 };
+use detoxlm_test_models::{MODELS, adapters, fixture};
 
 fn framework_on(compute: Compute) -> Result<Framework> {
     let mut registry = Registry::new();

@@ -6,12 +6,12 @@ mod common;
 use std::fs;
 use std::path::PathBuf;
 
-use common::{
-    MODELS, TOLERANCE, adapters, assert_close, expected, fixture, greedy, half, log_probs, logits,
-    open, step,
-};
+use common::{half, open};
 use detoxlm_core::causal_lm::{CausalLm, TokenLikelihood, TokenSequence};
 use detoxlm_tch::TchLm;
+use detoxlm_test_models::{
+    MODELS, TOLERANCE, adapters, assert_close, expected, fixture, greedy, log_probs, logits, step,
+};
 use serde::Deserialize;
 
 #[test]
@@ -25,7 +25,7 @@ fn every_family_computes_what_transformers_does() {
             let row = session.admit().unwrap();
             let logits = step(session.as_mut(), row, ids);
             assert_close(&logits, &sequence.logits, TOLERANCE, name);
-            assert_eq!(greedy(&model, ids, sequence.greedy.len()), sequence.greedy, "{name}");
+            assert_eq!(greedy(&model, ids, sequence.greedy.len(), None), sequence.greedy, "{name}");
         }
         let tokenizer = model.tokenizer();
         assert_eq!(tokenizer.encode(&expected.text).unwrap(), expected.text_ids, "{name}");
@@ -148,10 +148,10 @@ fn several_adapters_share_a_base() {
         models.iter().chain([&base]).map(|model| model.info().digest.clone()).collect();
     assert_eq!(digests.len(), 4);
     assert_eq!(models[0].info().name, "tch:gpt2+lora-gpt2");
-    let texts: Vec<_> = models.iter().map(|model| greedy(model, &[5, 9, 11], 12)).collect();
+    let texts: Vec<_> = models.iter().map(|model| greedy(model, &[5, 9, 11], 12, None)).collect();
     // An adapter of an adapted model takes the place of the first.
     let again = models[1].with_adapter(adapters().join(names[0])).unwrap();
-    assert_eq!(greedy(&again, &[5, 9, 11], 12), texts[0]);
+    assert_eq!(greedy(&again, &[5, 9, 11], 12, None), texts[0]);
     assert_eq!(again.info(), models[0].info());
     // A prefix takes its part of the context.
     let context = |model: &TchLm| model.capabilities().context_length;

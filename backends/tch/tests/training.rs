@@ -5,14 +5,13 @@ mod common;
 
 use std::fs;
 
-use common::{
-    MODELS, batch, exported, fixture, half, log_probs, methods, open, options, state, train,
-};
+use common::{half, open, options};
 use detoxlm_core::ErrorKind;
 use detoxlm_core::training::{
     Lora, Method, TokenBatch, TrainBackend, TrainSession, TrainingConfig,
 };
 use detoxlm_tch::TchTrainBackend;
+use detoxlm_test_models::{MODELS, batch, exported, fixture, log_probs, methods, state, train};
 
 fn session(name: &str, method: &Method) -> Box<dyn TrainSession> {
     session_with(name, method, TrainingConfig::default())
