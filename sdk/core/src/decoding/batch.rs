@@ -3,9 +3,9 @@
 use std::collections::VecDeque;
 
 use crate::causal_lm::{CausalLm, DecodeSession, Logits, RowId, RowTokens, Tokenizer};
+use crate::decoding::draws::{Draw, Draws};
 use crate::decoding::local::prompt_tokens;
 use crate::decoding::rows::Rows;
-use crate::decoding::sampler::Sampler;
 use crate::random::{CounterRng, Domain};
 use crate::worker::Cancellation;
 use crate::{
@@ -37,12 +37,13 @@ struct Active {
     tokens: Vec<u32>,
 }
 
-/// Answers all requests, with as many sequences at once as there are rows; see the contract of
-/// [`Generator`](crate::Generator).
+/// Answers all requests, with as many sequences at once as there are rows, drawing tokens on so many threads;
+/// see the contract of [`Generator`](crate::Generator).
 pub(super) fn generate(
     model: &dyn CausalLm,
     requests: &[GenerationRequest],
     rows: &Rows,
+    threads: usize,
     cancellation: &Cancellation,
     observer: &dyn Observer,
 ) -> Result<Vec<Vec<Generation>>> {
@@ -63,7 +64,7 @@ pub(super) fn generate(
         roots: VecDeque::new(),
         active: Vec::new(),
         free: rows,
-        sampler: Sampler::default(),
+        draws: Draws::new(threads),
         finished: plans.iter().map(|plan| vec![None; plan.request.samples]).collect(),
     };
     let mut logits = Logits::default();
@@ -120,11 +121,11 @@ struct Batch<'a> {
     roots: VecDeque<Root>,
     active: Vec<Active>,
     free: usize,
-    sampler: Sampler,
+    draws: Draws,
     finished: Vec<Vec<Option<Generation>>>,
 }
 
-impl Batch<'_> {
+impl<'a> Batch<'a> {
     /// Starts samples of prefilled prompts while rows are free. The last sample of a prompt takes
     /// over its row.
     fn start_samples(&mut self) -> Result<()> {
@@ -143,7 +144,9 @@ impl Batch<'_> {
                 let sequence =
                     Active { plan: root.plan, sample: root.started, row, tokens: Vec::new() };
                 root.started += 1;
-                if let Some(sequence) = self.extend(sequence, &root.logits)? {
+                let wanted = self.wanted(&sequence, &root.logits);
+                let token = self.draws.one(wanted)?;
+                if let Some(sequence) = self.extend(sequence, token)? {
                     self.active.push(sequence);
                 }
             }
@@ -179,9 +182,16 @@ impl Batch<'_> {
     }
 
     fn continue_samples(&mut self, logits: &Logits) -> Result<()> {
+        let wanted: Vec<_> = self
+            .active
+            .iter()
+            .enumerate()
+            .map(|(index, sequence)| self.wanted(sequence, logits.row(index)))
+            .collect();
+        let tokens = self.draws.all(&wanted)?;
         let mut going = Vec::with_capacity(self.active.len());
-        for (index, sequence) in std::mem::take(&mut self.active).into_iter().enumerate() {
-            going.extend(self.extend(sequence, logits.row(index))?);
+        for (sequence, token) in std::mem::take(&mut self.active).into_iter().zip(tokens) {
+            going.extend(self.extend(sequence, token)?);
         }
         self.active = going;
         Ok(())
@@ -195,14 +205,22 @@ impl Batch<'_> {
         }
     }
 
-    /// Draws the next token; gives the sequence back unless that ended it.
-    fn extend(&mut self, mut sequence: Active, logits: &[f32]) -> Result<Option<Active>> {
+    /// What the next token of a sequence is drawn from.
+    fn wanted<'l>(&self, sequence: &Active, logits: &'l [f32]) -> Draw<'l>
+    where
+        'a: 'l,
+    {
         let plan = &self.plans[sequence.plan];
         let uniform =
             plan.rng.uniform(plan.request.id, sequence.sample as u32, sequence.tokens.len() as u32);
         // Padding rows of an embedding have logits, too, but no text stands for them.
         let known = &logits[..logits.len().min(self.tokenizer.size())];
-        let token = self.sampler.draw(known, &plan.request.sampling, uniform)?;
+        Draw { logits: known, sampling: &plan.request.sampling, uniform }
+    }
+
+    /// Adds the next token; gives the sequence back unless that ended it.
+    fn extend(&mut self, mut sequence: Active, token: u32) -> Result<Option<Active>> {
+        let plan = &self.plans[sequence.plan];
         let finish = if self.tokenizer.eos().contains(&token) {
             FinishReason::Stop
         } else {

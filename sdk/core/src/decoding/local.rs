@@ -1,4 +1,5 @@
 use std::sync::Arc;
+use std::thread;
 
 use async_trait::async_trait;
 
@@ -22,6 +23,7 @@ pub struct LocalGenerator {
     observer: Arc<dyn Observer>,
     worker: Worker,
     rows: Arc<Rows>,
+    threads: usize,
 }
 
 impl LocalGenerator {
@@ -41,6 +43,7 @@ impl LocalGenerator {
             observer: Arc::new(Silent),
             worker,
             rows: Arc::new(Rows::new(0)),
+            threads: thread::available_parallelism().map_or(1, usize::from),
         };
         Ok(generator.with_rows(Self::DEFAULT_ROWS))
     }
@@ -60,10 +63,20 @@ impl LocalGenerator {
         self
     }
 
-    /// Takes over what of a loader's options concerns decoding: rows and observer.
+    /// Sets on how many threads tokens are drawn (at least 1; one for each core by default). It changes no
+    /// text.
+    #[must_use]
+    pub fn with_threads(mut self, threads: usize) -> Self {
+        self.threads = threads.max(1);
+        self
+    }
+
+    /// Takes over what of a loader's options concerns decoding: rows, threads and observer.
     #[must_use]
     pub fn with_options(self, options: &LoadOptions) -> Self {
+        let threads = options.threads.unwrap_or(self.threads);
         self.with_rows(options.rows.unwrap_or(Self::DEFAULT_ROWS))
+            .with_threads(threads)
             .with_observer(Arc::clone(&options.observer))
     }
 
@@ -89,9 +102,11 @@ impl Generator for LocalGenerator {
         let model = Arc::clone(&self.model);
         let observer = Arc::clone(&self.observer);
         let requests = requests.to_vec();
-        let rows = Arc::clone(&self.rows);
+        let (rows, threads) = (Arc::clone(&self.rows), self.threads);
         self.worker
-            .run(move |cancellation| generate(&*model, &requests, &rows, cancellation, &*observer))
+            .run(move |cancellation| {
+                generate(&*model, &requests, &rows, threads, cancellation, &*observer)
+            })
             .await
     }
 }

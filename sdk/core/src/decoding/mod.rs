@@ -4,6 +4,7 @@
 //! a [`Likelihood`](crate::causal_lm::Likelihood).
 
 mod batch;
+mod draws;
 mod likelihood;
 mod local;
 mod rows;
