@@ -12,13 +12,17 @@ fn main() {
     if !(is_wanted && is_linked) {
         return;
     }
-    if let Some(libtorch) = env::var_os("LIBTORCH") {
-        // So that tests and benches find it without another variable.
-        println!("cargo:rustc-link-arg=-Wl,-rpath,{}/lib", Path::new(&libtorch).display());
+    if env::var_os("LIBTORCH_USE_PYTORCH").is_some() {
         return;
     }
-    if env::var_os("LIBTORCH_USE_PYTORCH").is_none() && !Path::new("/usr/lib/libtorch.so").exists()
-    {
+    let libraries = match env::var_os("LIBTORCH") {
+        Some(libtorch) => Path::new(&libtorch).join("lib"),
+        None => Path::new("/usr/lib").to_path_buf(),
+    };
+    if libraries.join("libtorch.so").exists() || libraries.join("libtorch.dylib").exists() {
+        // So that tests and benches find it without another variable.
+        println!("cargo:rustc-link-arg=-Wl,-rpath,{}", libraries.display());
+    } else {
         println!(
             "cargo:error=the feature needs libtorch 2.11: run `eval \"$(backends/tch/setup)\"`, or, where \
              PyTorch 2.11 is installed, `export LIBTORCH_USE_PYTORCH=1`, and build again"
