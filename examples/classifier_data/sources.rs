@@ -20,11 +20,39 @@ const JIGSAW: [(&str, Attribute); 6] = [
     ("threat", Attribute::THREAT),
 ];
 
+/// The upper quartile of each attribute's scores of the texts that Perspective did not call toxic in 2020:
+/// what is harmless is rarely 0 on its scale.
+const HARMLESS: [(Attribute, f32); 3] =
+    [(Attribute::TOXICITY, 0.26), (Attribute::IDENTITY_ATTACK, 0.20), (Attribute::INSULT, 0.21)];
+
+/// What words begin with that name groups of people, and that comments mostly use to abuse them.
+const IDENTITIES: [&str; 16] = [
+    "gay",
+    "homosexual",
+    "lesbian",
+    "queer",
+    "bisexual",
+    "heterosexual",
+    "lgbt",
+    "transgender",
+    "black",
+    "white",
+    "jew",
+    "muslim",
+    "african",
+    "asian",
+    "latin",
+    "female",
+];
+/// Words on either side of one.
+const BESIDE: usize = 4;
+
 type Reader = fn(&Path, &mut Vec<LabelledRow>) -> Result<()>;
 
 /// All rows, source by source.
 pub fn all(data: &Path) -> Result<Vec<LabelledRow>> {
-    let readers: [Reader; 6] = [perspective, jigsaw, civil_comments, sexism, tweets, paraphrases];
+    let readers: [Reader; 7] =
+        [perspective, jigsaw, debiasing, civil_comments, sexism, tweets, paraphrases];
     let mut rows = Vec::new();
     for reader in readers {
         reader(data, &mut rows)?;
@@ -83,8 +111,7 @@ fn scored(text: &str, scores: &Line, source: &str) -> Result<Option<LabelledRow>
     if values.is_empty() { Ok(None) } else { row(text, values, source).map(Some) }
 }
 
-/// Wikipedia comments with six labels, and sentences of Wikipedia articles that name identities, made
-/// as a counterweight to the comments, in which the same words are mostly abuse.
+/// Wikipedia comments with six labels.
 fn jigsaw(data: &Path, rows: &mut Vec<LabelledRow>) -> Result<()> {
     for line in read::lines(&data.join("jigsaw/train.jsonl.gz"))? {
         let value = |(name, attribute): (&str, Attribute)| {
@@ -94,11 +121,23 @@ fn jigsaw(data: &Path, rows: &mut Vec<LabelledRow>) -> Result<()> {
         let values = JIGSAW.map(value).into_iter().collect::<std::result::Result<Vec<_>, _>>()?;
         rows.push(row(read::text(&line, "text")?, values, "jigsaw")?);
     }
+    Ok(())
+}
+
+/// Pieces of sentences of Wikipedia articles that name identities and offend nobody, made as a
+/// counterweight to comments, in which the same words are mostly abuse. No test set is made of them, so
+/// all splits count. Whole sentences would teach that an article's style is harmless.
+fn debiasing(data: &Path, rows: &mut Vec<LabelledRow>) -> Result<()> {
     let file = data.join("toxicity/conversationai_toxicity_debiasing_data.tsv");
     for record in read::table(&file)? {
-        if column(&record, "split")? == "train" {
-            let none = JIGSAW.map(|(_, attribute)| (attribute, 0.0));
-            rows.push(row(column(&record, "comment")?, none, "jigsaw")?);
+        let words: Vec<&str> = column(&record, "comment")?.split_whitespace().collect();
+        for (at, word) in words.iter().enumerate() {
+            let word =
+                word.trim_start_matches(|letter: char| !letter.is_alphabetic()).to_lowercase();
+            if IDENTITIES.iter().any(|identity| word.starts_with(identity)) {
+                let piece = at.saturating_sub(BESIDE)..words.len().min(at + 1 + BESIDE);
+                rows.push(row(words[piece].join(" "), HARMLESS, "debiasing")?);
+            }
         }
     }
     Ok(())
