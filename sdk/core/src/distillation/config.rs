@@ -36,8 +36,9 @@ impl Default for SourceConfig {
     }
 }
 
-/// What classifier, and how it is trained. The defaults are those of the classifier that detoxlm
-/// carries.
+/// What classifier, and how it is trained. The defaults are what rows of a few sources can be learned
+/// from in minutes; the settings of the classifier that detoxlm carries are in
+/// `backends/onnx/embedded/distill.toml`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct DistillationConfig {
