@@ -1,9 +1,7 @@
 //! Decoding and training of a small GPT-2 of random weights, in tokens per second.
 //!
 //! ```sh
-//! cargo bench -p detoxlm-candle
-//! DETOXLM_BENCH_MODEL=DIR cargo bench -p detoxlm-candle     # leaves the model in DIR ...
-//! python benches/compare_transformers.py DIR                # ... for the same work in PyTorch
+//! cargo bench -p detoxlm-candle --bench lm
 //! ```
 
 mod random_model;
@@ -26,19 +24,12 @@ const SHAPE: Shape = Shape { width: 384, layers: 6, heads: 6, vocabulary: 8192 }
 /// Tokens of the prompt that all continuations share.
 const PROMPT: usize = 16;
 
-/// Where the model lies, and what removes it afterwards.
-fn model() -> (PathBuf, Option<tempfile::TempDir>) {
-    let (path, guard) = match std::env::var_os("DETOXLM_BENCH_MODEL") {
-        Some(path) => (PathBuf::from(path), None),
-        None => {
-            let directory = tempfile::tempdir().expect("a directory");
-            (directory.path().join("model"), Some(directory))
-        }
-    };
-    if !path.exists() {
-        random_model::write(&path, SHAPE);
-    }
-    (path, guard)
+/// Where the model lies, in a directory that goes with the first value.
+fn model() -> (tempfile::TempDir, PathBuf) {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("model");
+    random_model::write(&path, SHAPE);
+    (directory, path)
 }
 
 /// A stand-in for sampling, which costs a backend nothing: ids spread over the vocabulary.
@@ -67,7 +58,7 @@ fn continue_prompt(model: &CandleLm, rows: usize, tokens: usize) -> f32 {
 }
 
 fn decode(criterion: &mut Criterion) {
-    let (path, _guard) = model();
+    let (_directory, path) = model();
     let model = CandleLm::open(&path, CandleOptions::default()).expect("a model");
     let mut group = criterion.benchmark_group("decode");
     group.sample_size(10).measurement_time(Duration::from_secs(10));
@@ -96,7 +87,7 @@ fn job(base: &Path) -> TrainingJob {
 fn train(criterion: &mut Criterion) {
     const SEQUENCES: usize = 8;
     const LENGTH: usize = 256;
-    let (path, _guard) = model();
+    let (_directory, path) = model();
     let backend = CandleTrainBackend::new(CandleOptions::default()).unwrap();
     let mut session = backend.open(&job(&path)).expect("a session");
     let ids = |shift| (0..SEQUENCES * LENGTH).map(|index| draw(index, shift)).collect();
@@ -115,7 +106,7 @@ fn train(criterion: &mut Criterion) {
 }
 
 fn likelihood(criterion: &mut Criterion) {
-    let (path, _guard) = model();
+    let (_directory, path) = model();
     let model = CandleLm::open(&path, CandleOptions::default()).expect("a model");
     let windows: Vec<Vec<u32>> =
         (0..4).map(|row| (0..512).map(|index| draw(row, index)).collect()).collect();
@@ -135,7 +126,7 @@ fn tasks(criterion: &mut Criterion) {
     const ITEMS: usize = 8;
     const CHOICES: usize = 4;
     const CONTEXT: usize = 60;
-    let (path, _guard) = model();
+    let (_directory, path) = model();
     let model = CandleLm::open(&path, CandleOptions::default()).expect("a model");
     let choices: Vec<Vec<u32>> = (0..ITEMS * CHOICES)
         .map(|choice| {
