@@ -34,19 +34,6 @@ fn flat(x: &Candle) -> Result<Candle> {
     x.reshape(((), x.dim(D::Minus1)?))
 }
 
-/// What is written (width) or (rows, width) and has been normalised, and by what.
-struct Normalised {
-    value: Candle,
-    /// (rows, 1).
-    inverse: Candle,
-}
-
-/// `x / sqrt(mean(x^2) + epsilon)` over the last dimension.
-fn normalise(x: &Candle, epsilon: f64) -> Result<Normalised> {
-    let inverse = (x.sqr()?.mean_keepdim(D::Minus1)? + epsilon)?.sqrt()?.recip()?;
-    Ok(Normalised { value: x.broadcast_mul(&inverse)?, inverse })
-}
-
 /// A norm with a scale and, where it centres, a shift, computed in `f32`.
 fn norm(x: &Candle, weight: &Candle, bias: Option<&Candle>, epsilon: f64) -> Result<Candle> {
     let exact = |x: &Candle| x.detach().to_dtype(DType::F32);
@@ -56,7 +43,8 @@ fn norm(x: &Candle, weight: &Candle, bias: Option<&Candle>, epsilon: f64) -> Res
         true => input.broadcast_sub(&input.mean_keepdim(D::Minus1)?)?,
         false => input,
     };
-    let Normalised { value, inverse } = normalise(&input, epsilon)?;
+    let inverse = (input.sqr()?.mean_keepdim(D::Minus1)? + epsilon)?.sqrt()?.recip()?;
+    let value = input.broadcast_mul(&inverse)?;
     let mut output = value.broadcast_mul(&scale)?;
     if let Some(bias) = bias {
         output = output.broadcast_add(&exact(bias)?)?;

@@ -50,7 +50,7 @@ impl<P: Place> AdamW<P> {
     pub(super) fn new(
         config: OptimizerConfig,
         specs: &[ParameterSpec],
-        values: Vec<Vec<f32>>,
+        values: &[Vec<f32>],
         place: P,
     ) -> Computed<Self, P> {
         let mut lengths = [0, 0];
@@ -67,9 +67,12 @@ impl<P: Place> AdamW<P> {
         let decays = [config.weight_decay, 0.0];
         let groups = decays.map(|decay| Group { moments: None, decay });
         let mut adamw = Self { config, place, slices, groups, steps: 0 };
-        let zeros: Vec<Vec<f32>> = values.iter().map(|values| vec![0.0; values.len()]).collect();
-        let second_moments = zeros.clone();
-        adamw.restore(0, &State { weights: values, first_moments: zeros, second_moments })?;
+        for (index, length) in lengths.into_iter().enumerate().filter(|(_, length)| *length > 0) {
+            let weights = adamw.vector(index, values)?;
+            let zeros = || adamw.place.zeros(&[length], Precision::F32);
+            let (first, second) = (zeros()?, zeros()?);
+            adamw.groups[index].moments = Some(Moments { weights, first, second });
+        }
         Ok(adamw)
     }
 
@@ -139,20 +142,22 @@ impl<P: Place> AdamW<P> {
     /// Takes up from a state of the same parameters.
     pub(super) fn restore(&mut self, steps: u64, state: &State) -> Computed<(), P> {
         for index in 0..self.groups.len() {
-            let vector = |of: &[Vec<f32>]| -> Computed<P::Tensor, P> {
-                let members = self.slices.iter().zip(of).filter(|(slice, _)| slice.group == index);
-                let values: Vec<f32> = members.flat_map(|(_, values)| values).copied().collect();
-                self.place.numbers(&values, &[values.len()], Precision::F32)
-            };
-            if self.slices.iter().any(|slice| slice.group == index) {
-                let weights = vector(&state.weights)?;
-                let (first, second) =
-                    (vector(&state.first_moments)?, vector(&state.second_moments)?);
+            if self.groups[index].moments.is_some() {
+                let weights = self.vector(index, &state.weights)?;
+                let first = self.vector(index, &state.first_moments)?;
+                let second = self.vector(index, &state.second_moments)?;
                 self.groups[index].moments = Some(Moments { weights, first, second });
             }
         }
         self.steps = steps;
         Ok(())
+    }
+
+    /// What there is of each parameter of a group, one after another.
+    fn vector(&self, group: usize, of: &[Vec<f32>]) -> Computed<P::Tensor, P> {
+        let members = self.slices.iter().zip(of).filter(|(slice, _)| slice.group == group);
+        let values: Vec<f32> = members.flat_map(|(_, values)| values).copied().collect();
+        self.place.numbers(&values, &[values.len()], Precision::F32)
     }
 }
 

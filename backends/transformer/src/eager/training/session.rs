@@ -87,7 +87,7 @@ impl<P: Place> Session<P> {
         let adaptation = added.as_ref().map(|added| added.adaptation.clone()).unwrap_or_default();
         let load = || -> Computed<_, P> {
             let network = Network::new(architecture, adaptation, place.clone())?;
-            let adamw = AdamW::new(job.config.optimizer.clone(), &specs, values, place)?;
+            let adamw = AdamW::new(job.config.optimizer.clone(), &specs, &values, place)?;
             let variables = adamw.variables()?;
             Ok((network, adamw, variables))
         };
@@ -127,14 +127,12 @@ impl<P: Place> Session<P> {
         let seed = Some(self.dropout_seed());
         self.passes += 1;
         let parameters = self.parameters(Clone::clone);
-        let detached = self.detached_parameters();
+        let detached = self.layer_by_layer.then(|| self.detached_parameters());
         let Self { network, variables, gradients, .. } = self;
         let batch = Batch::upload(batch, network)?;
         let trainee = Trainee::new(network, &parameters, &batch, seed)?;
         let to = Gradient { weight, variables, sums: gradients };
-        if !self.layer_by_layer {
-            return trainee.through_one_graph(to);
-        }
+        let Some(detached) = detached else { return trainee.through_one_graph(to) };
         let detached = Trainee::new(network, &detached, &batch, seed)?;
         trainee.layer_by_layer(&detached, to)
     }
